@@ -1,0 +1,127 @@
+package nf
+
+import (
+	"github.com/granule-nf/granule/ingress/packet"
+	"github.com/granule-nf/granule/lambdaworker/state"
+)
+
+// Pipeline runs the functions of one stage over batches. It is used by one goroutine.
+type Pipeline struct {
+	nfs   []NF
+	needs Needs
+	flows *state.Table
+	batch Batch
+	dirty []dirty // one an NF
+}
+
+// dirty are the flows whose state an NF changed in the running batch, each once.
+type dirty struct {
+	stamp []uint32 // one a flow: the batch in which it was noted last
+	epoch uint32
+	flows []uint32
+}
+
+// NewPipeline makes a pipeline of functions that were set up with flows.
+func NewPipeline(nfs []NF, flows *state.Table, eventBytes int) *Pipeline {
+	p := &Pipeline{nfs: nfs, flows: flows, dirty: make([]dirty, len(nfs))}
+	for _, f := range nfs {
+		p.needs = p.needs.Merge(f.Needs())
+	}
+	p.batch = Batch{
+		Packets:  make([]Packet, 0, MaxBatch),
+		Live:     make([]uint16, 0, MaxBatch),
+		Verdicts: make([]Verdict, 0, MaxBatch),
+		Changed:  make([]Extent, 0, MaxBatch),
+		Injected: make([]Injection, 0, 2*MaxBatch),
+		arena:    make([]byte, 0, 64<<10),
+		Flows:    flows,
+		Events:   NewEvents(eventBytes),
+		pipeline: p,
+	}
+	for i, f := range nfs {
+		if _, ok := f.(FlowState); ok {
+			p.dirty[i].stamp = make([]uint32, flows.Cap())
+			p.dirty[i].flows = make([]uint32, 0, MaxBatch)
+		}
+	}
+	flows.OnEvict(p.forget)
+	return p
+}
+
+// Needs returns what the stage ships.
+func (p *Pipeline) Needs() Needs { return p.needs }
+
+// Start empties the batch for new packets. What the last batch held is no longer valid.
+func (p *Pipeline) Start() *Batch {
+	b := &p.batch
+	b.Packets, b.Live, b.Verdicts, b.Changed = b.Packets[:0], b.Live[:0], b.Verdicts[:0], b.Changed[:0]
+	b.Injected, b.arena = b.Injected[:0], b.arena[:0]
+	b.Now = 0
+	for i := range p.dirty {
+		d := &p.dirty[i]
+		d.flows = d.flows[:0]
+		if d.epoch++; d.epoch == 0 { // wrapped: stamps of four billion batches ago would count as new
+			clear(d.stamp)
+			d.epoch = 1
+		}
+	}
+	return b
+}
+
+// Add appends a packet: data as carried, its length on the wire, its port, its time, its number in a capture or 0.
+// It parses the headers and finds the flow. The batch takes at most MaxBatch.
+func (p *Pipeline) Add(data []byte, wire uint32, from Side, now int64, number uint64) {
+	b := &p.batch
+	n := len(b.Packets)
+	b.Packets = b.Packets[:n+1]
+	k := &b.Packets[n]
+	k.Data, k.Wire, k.From, k.Time, k.Number = data, wire, from, now, number
+	k.Flow, k.Reverse, k.NewFlow = NoFlow, false, false
+	packet.Parse(data, int(wire), &k.Info)
+	if p.needs.Flows && k.Kind != packet.NotIP {
+		k.Reverse = k.Info.Key(data, &k.Key)
+		k.Flow, k.NewFlow = p.flows.Get((*[6]uint64)(&k.Key), now)
+	}
+	b.Now = max(b.Now, now)
+	b.Live = append(b.Live, uint16(n))
+	b.Verdicts = append(b.Verdicts, Pass)
+	b.Changed = append(b.Changed, Nothing)
+}
+
+// Run shows the batch to every function in turn.
+func (p *Pipeline) Run() *Batch {
+	b := &p.batch
+	for i, f := range p.nfs {
+		if len(b.Live) == 0 {
+			break
+		}
+		b.nf, b.dropped = i, false
+		f.Process(b)
+		if b.dropped {
+			live := b.Live[:0]
+			for _, x := range b.Live {
+				if b.Verdicts[x] == Pass {
+					live = append(live, x)
+				}
+			}
+			b.Live = live
+		}
+	}
+	return b
+}
+
+func (p *Pipeline) touch(nf int, flow uint32) {
+	d := &p.dirty[nf]
+	if d.stamp != nil && d.stamp[flow] != d.epoch {
+		d.stamp[flow] = d.epoch
+		d.flows = append(d.flows, flow)
+	}
+}
+
+func (p *Pipeline) forget(flow uint32) {
+	for _, f := range p.nfs {
+		if s, ok := f.(FlowState); ok {
+			s.ForgetFlow(flow)
+		}
+	}
+}

@@ -1,0 +1,36 @@
+package nf
+
+// Verdict is what becomes of a packet: Pass, or the reason why it is dropped. It crosses the wire as one byte.
+type Verdict uint8
+
+// Verdicts. The names of drops are part of the surface: metrics, the ledger and EVE drop events carry them.
+const (
+	Pass          Verdict = iota
+	DropRule              // firewall: a rule said drop
+	DropPolicy            // firewall: no rule decided and the chain's policy is drop
+	DropReject            // firewall: a rule said reject; the sender was told
+	DropInvalid           // firewall: a rule on ct state invalid said drop
+	DropIDS               // IDS: a drop rule matched this packet
+	DropIDSReject         // IDS: a reject rule matched this packet; the ends were told
+	DropIDSFlow           // IDS: a drop rule matched earlier in this flow
+	DropStream            // IDS: the stream could not be followed safely (memory, overlap) and policy says drop
+	DropRate              // ratelimit: the bucket was empty
+	DropNAT               // nat: no port was left to lease
+	DropNoBackend         // loadbalance: no backend is up
+	DropMalformed         // the headers contradict each other and policy says drop
+	DropPanic             // a function failed on this packet's batch and policy says drop
+	NumVerdicts
+)
+
+var verdictNames = [NumVerdicts]string{
+	"pass", "firewall_rule", "firewall_policy", "firewall_reject", "firewall_invalid", "ids_rule", "ids_reject", "ids_flow",
+	"ids_stream", "rate_limit", "nat_exhausted", "no_backend", "malformed", "nf_panic",
+}
+
+// String returns the verdict's name as metrics and events carry it.
+func (v Verdict) String() string {
+	if v < NumVerdicts {
+		return verdictNames[v]
+	}
+	return "unknown"
+}

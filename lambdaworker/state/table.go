@@ -1,0 +1,186 @@
+// Package state keeps what functions know about flows, and moves it between workers.
+//
+// A Table gives each flow a small dense handle; functions keep their records in slices indexed by it. The package
+// knows nothing of packets: keys are six words, whatever they mean.
+package state
+
+import "math/bits"
+
+// None is the handle of no flow.
+const None = ^uint32(0)
+
+// Table maps keys to handles 0..Cap-1. Its size is fixed. When it is full the flow that was idle longest among a few is
+// evicted (CLOCK), so an entry always costs the same and a flood can't grow it. It holds no pointers.
+type Table struct {
+	seed    uint64
+	mask    uint32
+	slots   []slot // linear probing, at most half full
+	entries []entry
+	free    []uint32
+	hand    uint32
+	idle    int64
+	live    int
+	evicted uint64
+	onEvict func(flow uint32)
+}
+
+type slot struct {
+	tag uint32 // high bits of the hash, with bit 0 set where the slot is used
+	idx uint32
+}
+
+type entry struct {
+	key  [6]uint64
+	seen int64
+	used bool
+}
+
+// NewTable makes a table for n flows; a flow idle for longer than idle ns is a new flow when its next packet comes. seed
+// keeps senders from aiming at one bucket.
+func NewTable(n int, idle int64, seed uint64) *Table {
+	size := uint32(1) << bits.Len32(uint32(max(n, 8))*2-1)
+	t := &Table{seed: seed, mask: size - 1, slots: make([]slot, size), entries: make([]entry, n), idle: idle}
+	t.free = make([]uint32, n)
+	for i := range t.free {
+		t.free[i] = uint32(n - 1 - i)
+	}
+	return t
+}
+
+// OnEvict sets what is called when a flow's handle is about to mean nothing: evicted, expired or deleted.
+func (t *Table) OnEvict(f func(flow uint32)) { t.onEvict = f }
+
+// Cap returns the number of handles.
+func (t *Table) Cap() int { return len(t.entries) }
+
+// Len returns the number of flows.
+func (t *Table) Len() int { return t.live }
+
+// Evicted returns how many flows were pushed out by new ones while the table was full.
+func (t *Table) Evicted() uint64 { return t.evicted }
+
+// Key returns the key of a flow.
+func (t *Table) Key(flow uint32) *[6]uint64 { return &t.entries[flow].key }
+
+// Seen returns when a flow had its last packet.
+func (t *Table) Seen(flow uint32) int64 { return t.entries[flow].seen }
+
+// Each calls f for every flow, in the order of handles.
+func (t *Table) Each(f func(flow uint32)) {
+	for i := range t.entries {
+		if t.entries[i].used {
+			f(uint32(i))
+		}
+	}
+}
+
+// Get returns the flow of key, made if it was not there, and whether it is new. A flow that was idle too long is
+// forgotten first and counts as new.
+func (t *Table) Get(key *[6]uint64, now int64) (flow uint32, fresh bool) {
+	if len(t.entries) == 0 {
+		return None, false
+	}
+	h := t.hash(key)
+	at := uint32(h) & t.mask
+	tag := uint32(h>>32) | 1
+	for t.slots[at].tag != 0 {
+		if s := t.slots[at]; s.tag == tag && t.entries[s.idx].key == *key {
+			e := &t.entries[s.idx]
+			if now-e.seen > t.idle {
+				t.evict(s.idx)
+				fresh = true
+			}
+			e.seen = now
+			return s.idx, fresh
+		}
+		at = (at + 1) & t.mask
+	}
+	if len(t.free) == 0 {
+		t.evictOne()
+		// Deleting shifts slots back; the place found above may not be the first free one any more.
+		for at = uint32(h) & t.mask; t.slots[at].tag != 0; {
+			at = (at + 1) & t.mask
+		}
+	}
+	idx := t.free[len(t.free)-1]
+	t.free = t.free[:len(t.free)-1]
+	t.slots[at] = slot{tag, idx}
+	t.entries[idx] = entry{key: *key, seen: now, used: true}
+	t.live++
+	return idx, true
+}
+
+// Find returns the flow of key, or None.
+func (t *Table) Find(key *[6]uint64) uint32 {
+	h := t.hash(key)
+	tag := uint32(h>>32) | 1
+	for at := uint32(h) & t.mask; t.slots[at].tag != 0; at = (at + 1) & t.mask {
+		if s := t.slots[at]; s.tag == tag && t.entries[s.idx].key == *key {
+			return s.idx
+		}
+	}
+	return None
+}
+
+// Delete forgets a flow and frees its handle.
+func (t *Table) Delete(flow uint32) {
+	if !t.entries[flow].used {
+		return
+	}
+	t.evict(flow)
+	h := t.hash(&t.entries[flow].key)
+	at := uint32(h) & t.mask
+	for t.slots[at].tag == 0 || t.slots[at].idx != flow {
+		at = (at + 1) & t.mask
+	}
+	t.unslot(at)
+	t.entries[flow] = entry{}
+	t.free = append(t.free, flow)
+	t.live--
+}
+
+func (t *Table) evict(flow uint32) {
+	if t.onEvict != nil {
+		t.onEvict(flow)
+	}
+}
+
+// evictOne frees the handle of the flow idle longest among the next eight under the clock's hand.
+func (t *Table) evictOne() {
+	var victim uint32
+	oldest := int64(1<<63 - 1)
+	for range min(8, len(t.entries)) {
+		if e := &t.entries[t.hand]; e.used && e.seen < oldest {
+			victim, oldest = t.hand, e.seen
+		}
+		if t.hand++; int(t.hand) == len(t.entries) {
+			t.hand = 0
+		}
+	}
+	t.evicted++
+	t.Delete(victim)
+}
+
+// unslot empties slot at and moves later ones of its run back (no tombstones).
+func (t *Table) unslot(at uint32) {
+	hole := at
+	for next := (at + 1) & t.mask; t.slots[next].tag != 0; next = (next + 1) & t.mask {
+		home := uint32(t.hash(&t.entries[t.slots[next].idx].key)) & t.mask
+		if (next-home)&t.mask >= (next-hole)&t.mask {
+			t.slots[hole] = t.slots[next]
+			hole = next
+		}
+	}
+	t.slots[hole] = slot{}
+}
+
+func (t *Table) hash(k *[6]uint64) uint64 {
+	h := fold(k[0]^t.seed^0x9e3779b97f4a7c15, k[1]^bits.RotateLeft64(t.seed, 23)^0xa0761d6478bd642f)
+	h = fold(h^k[2]^0xe7037ed1a0b428db, k[3]^bits.RotateLeft64(t.seed, 41)^0x8ebc6af09c88c6e3)
+	return fold(h^k[4]^0x589965cc75374cc3, k[5]^t.seed^0x1d8e4e27c47d124f)
+}
+
+func fold(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	return hi ^ lo
+}
