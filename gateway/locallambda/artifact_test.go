@@ -1,0 +1,154 @@
+package locallambda
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+)
+
+// bootstrap is the artifact that tests deploy, built once.
+var bootstrap string
+
+func TestMain(m *testing.M) {
+	if runAsDoomedService() {
+		return
+	}
+	os.Exit(buildAndRun(m))
+}
+
+func buildAndRun(m *testing.M) int {
+	folder, err := os.MkdirTemp("", "granule-locallambda-test")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	bootstrap = filepath.Join(folder, "bootstrap")
+	build := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", bootstrap, "./testdata/function")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build the test function: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// answer is what testdata/function returns.
+type answer struct {
+	PID, Count, Child, Left, Procs        int
+	Text, RequestID, ARN, Client, WorkDir string
+	Env                                   []string
+}
+
+// startService runs one function "f" of the test artifact and checks at the end that nothing of it is left.
+func startService(t *testing.T, change func(*Config, *Function)) *Service {
+	t.Helper()
+	fn := Function{Name: "f", Artifact: bootstrap, Timeout: 20 * time.Second, CPUs: -1}
+	cfg := Config{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	if change != nil {
+		change(&cfg, &fn)
+	}
+	cfg.Functions = append(cfg.Functions, fn)
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+		checkNothingLeft(t, s)
+	})
+	return s
+}
+
+// checkNothingLeft fails if a process or a control group of the service outlived it.
+func checkNothingLeft(t *testing.T, s *Service) {
+	t.Helper()
+	if pids := processesOf(bootstrap, os.Getpid()); len(pids) > 0 {
+		t.Errorf("processes left after Close: %v", pids)
+	}
+	for _, parent := range []string{s.enforcer.groups.memory, s.enforcer.groups.cpu} {
+		if parent == "" {
+			continue
+		}
+		left, err := filepath.Glob(filepath.Join(parent, fmt.Sprintf("%s%d-*", groupPrefix, os.Getpid())))
+		if err != nil || len(left) > 0 {
+			t.Errorf("control groups left after Close: %v %v", left, err)
+		}
+	}
+}
+
+// processesOf lists processes that run an executable; parent 0 means anybody's children.
+func processesOf(executable string, parent int) (pids []int) {
+	entries, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, stat := range entries {
+		target, err := os.Readlink(filepath.Join(filepath.Dir(stat), "exe"))
+		if err != nil || target != executable {
+			continue
+		}
+		content, err := os.ReadFile(stat)
+		if err != nil {
+			continue
+		}
+		var pid, ppid int
+		var state string
+		// pid (comm) state ppid ...: comm may hold anything, so what follows its last ')' counts.
+		rest := string(content[strings.LastIndexByte(string(content), ')')+1:])
+		if _, err := fmt.Sscan(string(content), &pid); err != nil {
+			continue
+		}
+		if _, err := fmt.Sscan(rest, &state, &ppid); err != nil {
+			continue
+		}
+		if parent == 0 || ppid == parent {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// call invokes "f" through the SDK and returns its answer; the test fails on any error.
+func call(t *testing.T, s *Service, event string) answer {
+	t.Helper()
+	out := invoke(t, s.Client(), event)
+	if out.FunctionError != nil {
+		t.Fatalf("invoke %s: function error %s: %s", event, *out.FunctionError, out.Payload)
+	}
+	var a answer
+	if err := json.Unmarshal(out.Payload, &a); err != nil {
+		t.Fatalf("invoke %s: %v in %q", event, err, out.Payload)
+	}
+	return a
+}
+
+func invoke(t *testing.T, client *lambda.Client, event string) *lambda.InvokeOutput {
+	t.Helper()
+	name := "f"
+	out, err := client.Invoke(context.Background(), &lambda.InvokeInput{FunctionName: &name, Payload: []byte(event)})
+	if err != nil {
+		t.Fatalf("invoke %s: %v", event, err)
+	}
+	return out
+}
+
+// eventually waits for a condition; 10 s are far more than any of them takes.
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+		if condition() {
+			return
+		}
+	}
+	t.Fatalf("never happened: %s", what)
+}

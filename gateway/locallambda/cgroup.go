@@ -1,0 +1,161 @@
+package locallambda
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// groupPrefix begins the name of every control group made here; the process id of its maker follows.
+const groupPrefix = "granule-lambda-"
+
+// cpuPeriod is the kernel's default accounting period for CPU quotas, in microseconds; minQuota the least it accepts.
+const (
+	cpuPeriod = 100_000
+	minQuota  = 1_000
+)
+
+// cgroups is where control groups can be made on this machine.
+type cgroups struct {
+	version     string // "cgroup v2", "cgroup v1", or empty where none can be made
+	memory, cpu string // folders in which groups with that controller can be made; empty where not; equal on v2
+	why         error  // what is missing
+}
+
+// cgroup is one process's group: one folder on v2, one for each controller on v1.
+type cgroup struct {
+	folders []string
+	v2      *os.File // the open folder, into which the process is born (clone3)
+}
+
+// create makes a group with a name that nobody has. cpus <= 0 leaves the processor unlimited.
+func (c cgroups) create(memory uint64, cpus float64) (*cgroup, error) {
+	name := fmt.Sprintf("%s%d-%s", groupPrefix, os.Getpid(), rand.Text())
+	g := &cgroup{}
+	settings := map[string]string{}
+	if c.version == versionTwo {
+		g.folders = []string{filepath.Join(c.memory, name)}
+		if c.memory == "" {
+			g.folders = []string{filepath.Join(c.cpu, name)}
+		}
+	} else {
+		for _, parent := range []string{c.memory, c.cpu} {
+			if parent != "" {
+				g.folders = append(g.folders, filepath.Join(parent, name))
+			}
+		}
+	}
+	if c.memory != "" {
+		folder := filepath.Join(c.memory, name)
+		if c.version == versionTwo {
+			settings[filepath.Join(folder, "memory.max")] = strconv.FormatUint(memory, 10)
+			// Swapping would hide a function that needs more than it pays for.
+			settings[filepath.Join(folder, "memory.swap.max")] = "0"
+		} else {
+			settings[filepath.Join(folder, "memory.limit_in_bytes")] = strconv.FormatUint(memory, 10)
+		}
+	}
+	if c.cpu != "" && cpus > 0 {
+		folder := filepath.Join(c.cpu, name)
+		quota := max(int(cpus*cpuPeriod), minQuota)
+		if c.version == versionTwo {
+			settings[filepath.Join(folder, "cpu.max")] = fmt.Sprintf("%d %d", quota, cpuPeriod)
+		} else {
+			settings[filepath.Join(folder, "cpu.cfs_quota_us")] = strconv.Itoa(quota)
+		}
+	}
+	for _, folder := range g.folders {
+		if err := os.Mkdir(folder, 0o755); err != nil {
+			return nil, errors.Join(fmt.Errorf("make control group: %w", err), g.remove())
+		}
+	}
+	for file, value := range settings {
+		err := os.WriteFile(file, []byte(value), 0o644)
+		if errors.Is(err, fs.ErrNotExist) && strings.HasSuffix(file, "swap.max") {
+			continue // a kernel without swap accounting has no such file
+		}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("set control group limit to %s: %w", value, err), g.remove())
+		}
+	}
+	if c.version == versionTwo {
+		folder, err := os.Open(g.folders[0])
+		if err != nil {
+			return nil, errors.Join(err, g.remove())
+		}
+		g.v2 = folder
+	}
+	return g, nil
+}
+
+// atStart makes the process start inside the group, where the kernel can do that (v2).
+func (g *cgroup) atStart(attr *syscall.SysProcAttr) {
+	if g.v2 != nil {
+		attr.UseCgroupFD, attr.CgroupFD = true, int(g.v2.Fd())
+	}
+}
+
+// attach moves a process in, for v1: what it allocated in the moments before stays charged to the old group.
+func (g *cgroup) attach(pid int) error {
+	if g.v2 != nil {
+		return nil
+	}
+	for _, folder := range g.folders {
+		err := os.WriteFile(filepath.Join(folder, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0o644)
+		if errors.Is(err, syscall.ESRCH) || errors.Is(err, fs.ErrNotExist) {
+			return nil // the process has ended already, its group may be gone too
+		}
+		if err != nil {
+			return fmt.Errorf("join control group: %w", err)
+		}
+	}
+	return nil
+}
+
+// remove kills what is left in the group and removes its folders.
+func (g *cgroup) remove() error {
+	if g.v2 != nil {
+		_ = g.v2.Close()
+	}
+	var errs []error
+	for _, folder := range g.folders {
+		errs = append(errs, removeGroup(folder))
+	}
+	return errors.Join(errs...)
+}
+
+// removeGroup tries for a second: the kernel refuses (EBUSY) until the last killed member is gone.
+func removeGroup(folder string) error {
+	var err error
+	for range 200 {
+		err = syscall.Rmdir(folder)
+		if err == nil || errors.Is(err, syscall.ENOENT) {
+			return nil
+		}
+		for _, pid := range groupMembers(folder) {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return fmt.Errorf("remove control group %s: %w", folder, err)
+}
+
+func groupMembers(folder string) (pids []int) {
+	content, err := os.ReadFile(filepath.Join(folder, "cgroup.procs"))
+	if err != nil {
+		return nil
+	}
+	for field := range strings.FieldsSeq(string(content)) {
+		if pid, err := strconv.Atoi(field); err == nil && pid > 1 {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}

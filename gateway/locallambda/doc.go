@@ -1,0 +1,2 @@
+// Package locallambda is an embedded Lambda service.
+package locallambda

@@ -1,0 +1,4 @@
+package locallambda
+
+// runAsDoomedService reports whether this process was started to be killed by a test.
+func runAsDoomedService() bool { return false }
