@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -117,6 +118,19 @@ func processesOf(executable string, parent int) (pids []int) {
 	}
 	return pids
 }
+
+// processState is the state letter of /proc/PID/stat, empty if there is no such process.
+func processState(t *testing.T, pid int) string {
+	t.Helper()
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return ""
+	}
+	fields := strings.Fields(string(content[strings.LastIndexByte(string(content), ')')+1:]))
+	return fields[0]
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
 
 // call invokes "f" through the SDK and returns its answer; the test fails on any error.
 func call(t *testing.T, s *Service, event string) answer {

@@ -105,7 +105,7 @@ func (s *Service) takeIdle(fn *function) *environment {
 		last := len(fn.idle) - 1
 		e := fn.idle[last]
 		fn.idle = fn.idle[:last]
-		if !e.hasExited() {
+		if e.usable() {
 			return e
 		}
 	}

@@ -31,6 +31,9 @@ func (s State) String() string {
 	return [...]string{"starting", "idle", "busy", "ending"}[s]
 }
 
+// MarshalText makes a state readable in JSON.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
 // environment is one process of a function, with the Runtime API it talks to. It takes one invocation at a time.
 type environment struct {
 	fn      *function
@@ -48,6 +51,7 @@ type environment struct {
 	state     State
 	isReady   bool // ready is closed
 	current   *invocation
+	served    int         // invocations so far
 	initError outcome     // what the runtime posted to init/error
 	extension string      // identifier of a registered extension; empty without one
 	frozen    bool        // stopped by the idle policy
@@ -142,6 +146,7 @@ func (e *environment) begin(inv *invocation) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.state, e.current = StateBusy, inv
+	e.served++
 	if e.idle != nil {
 		e.idle.Stop()
 	}
@@ -236,7 +241,7 @@ func (e *environment) shutDown() {
 	terminate(e.proc, window)
 }
 
-// retire stops the idle timer of an environment that is gone.
+// retire takes an environment out of use.
 func (e *environment) retire() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -244,6 +249,13 @@ func (e *environment) retire() {
 	if e.idle != nil {
 		e.idle.Stop()
 	}
+}
+
+// usable reports whether an idle environment can still take an invocation.
+func (e *environment) usable() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.state != StateEnding && !e.hasExited()
 }
 
 func (e *environment) hasExited() bool {
