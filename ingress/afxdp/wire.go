@@ -1,0 +1,111 @@
+package afxdp
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/granule-nf/granule/ingress"
+	"github.com/granule-nf/granule/ingress/nic"
+	"github.com/granule-nf/granule/ingress/xdpprog"
+)
+
+// WireConfig is how to open a pair of interfaces.
+type WireConfig struct {
+	Instance   string    // names the pins; the default is "default"
+	BPFFS      string    // xdpprog.DefaultBPFFS if empty
+	Interfaces [2]string // by ingress.Side
+
+	FailOpen     bool          // on-process-failure: relay port to port (true) or drop (false)
+	MaxAge       time.Duration // heartbeat age at which the program acts; xdpprog.DefaultMaxAge if 0
+	Mode         xdpprog.Mode  // asked for
+	AllowGeneric bool          // take generic mode where the driver refuses native
+
+	Override    []string // interfaces that may be ports although something speaks against it
+	WorkerAddrs []string // addresses that workers and cloud are reached at; the route to them must not be a port's
+	LeaveRelay  bool     // at Close, leave the program relaying or dropping by policy; by default nothing stays
+	Port        Config   // sizes and modes of every queue; Ifindex, Queue and Jumbo are filled in
+	Jumbo       bool     // frames up to MTU 9700
+}
+
+// Wire is a pair of interfaces with the XDP program on both and a Port for every RX queue.
+type Wire struct {
+	cfg   WireConfig
+	nics  [2]nic.Facts
+	relay *xdpprog.Relay
+	ports [2][]*Port
+}
+
+// Open checks the interfaces, attaches the program and binds every RX queue of both, in the calling thread's network
+// namespace. What speaks against a port is reported before anything is touched. Until the first Beat of a queue its frames
+// are relayed or dropped by policy.
+func Open(cfg WireConfig) (_ *Wire, err error) {
+	if err := supported(); err != nil {
+		return nil, err
+	}
+	if cfg.Instance == "" {
+		cfg.Instance = "default"
+	}
+	w := &Wire{cfg: cfg}
+	for s := range w.nics {
+		if w.nics[s], err = nic.Inspect(cfg.Interfaces[s]); err != nil {
+			return nil, fmt.Errorf("%s port: %w", ingress.Side(s), err)
+		}
+	}
+	w.relay, err = xdpprog.Open(xdpprog.Config{
+		Instance: cfg.Instance, BPFFS: cfg.BPFFS,
+		Ifindex:  [2]int{w.nics[0].Index, w.nics[1].Index},
+		FailOpen: cfg.FailOpen, MaxAge: cfg.MaxAge,
+		Frags: cfg.Jumbo, Mode: cfg.Mode, AllowGeneric: cfg.AllowGeneric,
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.Close())
+		}
+	}()
+	for s := range w.nics {
+		for queue := range w.nics[s].RXQueues {
+			if err = w.openQueue(ingress.Side(s), queue); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return w, nil
+}
+
+func (w *Wire) openQueue(s ingress.Side, queue int) error {
+	c := w.cfg.Port
+	c.Ifindex, c.Queue, c.Jumbo = w.nics[s].Index, queue, w.cfg.Jumbo
+	p, err := OpenPort(c, nil)
+	if err != nil {
+		return fmt.Errorf("%s port %s: %w", s, w.nics[s].Name, err)
+	}
+	w.ports[s] = append(w.ports[s], p)
+	return w.relay.Serve(int(s), queue, p.FD())
+}
+
+// Ports returns a side's ports, one for each RX queue, in the order of queues.
+func (w *Wire) Ports(s ingress.Side) []*Port { return w.ports[s] }
+
+// Queues is how many shards the wire wants: the RX queues of the side that has more.
+func (w *Wire) Queues() int { return max(len(w.ports[0]), len(w.ports[1])) }
+
+// Beat says that the loop which serves queue number queue of both sides is alive at now, in ns of CLOCK_MONOTONIC
+// (xdpprog.Now, or xdpprog.Monotonic of a time just read). A store into memory: call it every round of that loop, and from
+// nowhere else. Without a beat for MaxAge the XDP program relays or drops that queue's frames by itself.
+func (w *Wire) Beat(queue int, now int64) { w.relay.Beats.Beat(queue, now) }
+
+// Close stops the beats, detaches and unpins the program and unbinds the queues: nothing stays, and the kernel's own stack
+// sees the ports' frames again. With LeaveRelay the program stays attached, and relays or drops by policy.
+func (w *Wire) Close() error {
+	errs := []error{w.relay.Close(w.cfg.LeaveRelay)}
+	for s := range w.ports {
+		for _, p := range w.ports[s] {
+			errs = append(errs, p.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
