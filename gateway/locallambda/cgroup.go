@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -35,54 +36,60 @@ type cgroup struct {
 	v2      *os.File // the open folder, into which the process is born (clone3)
 }
 
-// create makes a group with a name that nobody has. cpus <= 0 leaves the processor unlimited.
+// setting is one limit file and what goes into it; an optional one may be missing on some kernels.
+type setting struct {
+	folder, file, value string
+	optional            bool
+}
+
+// settings lists what makes a group with this name keep the limits. cpus <= 0 leaves the processor unlimited.
+func (c cgroups) settings(name string, memory uint64, cpus float64) []setting {
+	limit := strconv.FormatUint(memory, 10)
+	quota := max(int(cpus*cpuPeriod), minQuota)
+	inMemory, inCPU := filepath.Join(c.memory, name), filepath.Join(c.cpu, name)
+	var list []setting
+	// Swapping would hide a function that needs more than it pays for.
+	switch {
+	case c.memory == "":
+	case c.version == versionTwo:
+		list = append(list, setting{inMemory, "memory.max", limit, false}, setting{inMemory, "memory.swap.max", "0", true})
+	default: // in this order: memory and swap together can't be less than memory
+		list = append(list, setting{inMemory, "memory.limit_in_bytes", limit, false},
+			setting{inMemory, "memory.memsw.limit_in_bytes", limit, true})
+	}
+	switch {
+	case c.cpu == "" || cpus <= 0:
+	case c.version == versionTwo:
+		list = append(list, setting{inCPU, "cpu.max", fmt.Sprintf("%d %d", quota, cpuPeriod), false})
+	default:
+		list = append(list, setting{inCPU, "cpu.cfs_period_us", strconv.Itoa(cpuPeriod), false},
+			setting{inCPU, "cpu.cfs_quota_us", strconv.Itoa(quota), false})
+	}
+	return list
+}
+
+// create makes a group with a name that nobody has, and sets its limits.
 func (c cgroups) create(memory uint64, cpus float64) (*cgroup, error) {
 	name := fmt.Sprintf("%s%d-%s", groupPrefix, os.Getpid(), rand.Text())
 	g := &cgroup{}
-	settings := map[string]string{}
-	if c.version == versionTwo {
-		g.folders = []string{filepath.Join(c.memory, name)}
-		if c.memory == "" {
-			g.folders = []string{filepath.Join(c.cpu, name)}
+	for _, parent := range slices.Compact([]string{c.memory, c.cpu}) {
+		if parent == "" {
+			continue
 		}
-	} else {
-		for _, parent := range []string{c.memory, c.cpu} {
-			if parent != "" {
-				g.folders = append(g.folders, filepath.Join(parent, name))
-			}
-		}
-	}
-	if c.memory != "" {
-		folder := filepath.Join(c.memory, name)
-		if c.version == versionTwo {
-			settings[filepath.Join(folder, "memory.max")] = strconv.FormatUint(memory, 10)
-			// Swapping would hide a function that needs more than it pays for.
-			settings[filepath.Join(folder, "memory.swap.max")] = "0"
-		} else {
-			settings[filepath.Join(folder, "memory.limit_in_bytes")] = strconv.FormatUint(memory, 10)
-		}
-	}
-	if c.cpu != "" && cpus > 0 {
-		folder := filepath.Join(c.cpu, name)
-		quota := max(int(cpus*cpuPeriod), minQuota)
-		if c.version == versionTwo {
-			settings[filepath.Join(folder, "cpu.max")] = fmt.Sprintf("%d %d", quota, cpuPeriod)
-		} else {
-			settings[filepath.Join(folder, "cpu.cfs_quota_us")] = strconv.Itoa(quota)
-		}
-	}
-	for _, folder := range g.folders {
+		folder := filepath.Join(parent, name)
 		if err := os.Mkdir(folder, 0o755); err != nil {
 			return nil, errors.Join(fmt.Errorf("make control group: %w", err), g.remove())
 		}
+		g.folders = append(g.folders, folder)
 	}
-	for file, value := range settings {
-		err := os.WriteFile(file, []byte(value), 0o644)
-		if errors.Is(err, fs.ErrNotExist) && strings.HasSuffix(file, "swap.max") {
-			continue // a kernel without swap accounting has no such file
+	for _, set := range c.settings(name, memory, cpus) {
+		// Without O_CREATE: a file that the kernel doesn't offer is missing, whatever is mounted here.
+		err := writeExisting(filepath.Join(set.folder, set.file), set.value)
+		if errors.Is(err, fs.ErrNotExist) && set.optional {
+			continue
 		}
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("set control group limit to %s: %w", value, err), g.remove())
+			return nil, errors.Join(fmt.Errorf("set control group limit to %s: %w", set.value, err), g.remove())
 		}
 	}
 	if c.version == versionTwo {
@@ -93,6 +100,15 @@ func (c cgroups) create(memory uint64, cpus float64) (*cgroup, error) {
 		g.v2 = folder
 	}
 	return g, nil
+}
+
+func writeExisting(path, value string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(value)
+	return errors.Join(err, file.Close())
 }
 
 // atStart makes the process start inside the group, where the kernel can do that (v2).
@@ -108,7 +124,7 @@ func (g *cgroup) attach(pid int) error {
 		return nil
 	}
 	for _, folder := range g.folders {
-		err := os.WriteFile(filepath.Join(folder, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0o644)
+		err := writeExisting(filepath.Join(folder, "cgroup.procs"), strconv.Itoa(pid))
 		if errors.Is(err, syscall.ESRCH) || errors.Is(err, fs.ErrNotExist) {
 			return nil // the process has ended already, its group may be gone too
 		}
