@@ -1,0 +1,174 @@
+package console
+
+import (
+	"sort"
+
+	"github.com/granule-nf/granule/gateway/coordinator"
+	"github.com/granule-nf/granule/gateway/dataplane"
+	"github.com/granule-nf/granule/ingress"
+	"github.com/granule-nf/granule/ingress/packet"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metric is one family: its description and how its values are read from a Status. Label values that exist are always
+// present, so that a series starts at 0 and a missing one is an error.
+type metric struct {
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+	read func(s *Status, emit func(v float64, labels ...string))
+}
+
+func family(kind prometheus.ValueType, name, help string, labels []string, read func(*Status, func(float64, ...string))) metric {
+	return metric{prometheus.NewDesc("granule_"+name, help, labels, nil), kind, read}
+}
+
+const (
+	counter = prometheus.CounterValue
+	gauge   = prometheus.GaugeValue
+)
+
+var sides = []string{ingress.Inside.String(), ingress.Outside.String()}
+
+// families are the gateway's metrics, in base units.
+func families(reasons, refusals []string) []metric {
+	one := func(f func(*Status) float64) func(*Status, func(float64, ...string)) {
+		return func(s *Status, emit func(float64, ...string)) { emit(f(s)) }
+	}
+	port := func(f func(Account) uint64) func(*Status, func(float64, ...string)) {
+		return func(s *Status, emit func(float64, ...string)) {
+			for _, side := range sides {
+				emit(float64(f(s.Ledger.Ports[side])), side)
+			}
+		}
+	}
+	device := func(f func(ingress.PortStats) uint64) func(*Status, func(float64, ...string)) {
+		return func(s *Status, emit func(float64, ...string)) {
+			for _, side := range sides {
+				emit(float64(f(s.Ports[side])), side)
+			}
+		}
+	}
+	bySide := []string{"port"}
+	return []metric{
+		family(counter, "received_packets_total", "Packets taken in, by the port they came in on.", bySide, port(func(a Account) uint64 { return a.Received })),
+		family(counter, "received_bytes_total", "Bytes taken in, Ethernet headers included.", bySide, port(func(a Account) uint64 { return a.ReceivedBytes })),
+		family(counter, "injected_packets_total", "Frames that functions made (RST, ICMP), by the port they leave on.", bySide, port(func(a Account) uint64 { return a.Injected })),
+		family(counter, "forwarded_packets_total", "Packets sent out of the other port after a verdict.", bySide, port(func(a Account) uint64 { return a.Forwarded })),
+		family(counter, "forwarded_bytes_total", "Bytes sent out of the other port after a verdict.", bySide, port(func(a Account) uint64 { return a.ForwardedBytes })),
+		family(counter, "bypassed_packets_total", "Packets that crossed untouched: not IP, link control, multicast, or wanted by no chain.", bySide, port(func(a Account) uint64 { return a.Bypassed })),
+		family(counter, "dropped_packets_total", "Packets dropped, by the port they came in on and the reason.", []string{"port", "reason"}, func(s *Status, emit func(float64, ...string)) {
+			for _, side := range sides {
+				for _, r := range reasons {
+					emit(float64(s.Ledger.Ports[side].Dropped[r]), side, r)
+				}
+			}
+		}),
+		family(gauge, "in_flight_packets", "Packets parked in slots.", bySide, port(func(a Account) uint64 { return a.InFlight })),
+		family(counter, "malformed_packets_total", "Packets whose headers contradict each other or the frame, by what is wrong.", []string{"problem"}, func(s *Status, emit func(float64, ...string)) {
+			for _, p := range ProblemNames()[1:] {
+				emit(float64(s.Packets.Malformed[p]), p)
+			}
+		}),
+		family(counter, "opened_packets_total", "Packets forwarded without a verdict, because a policy is open, by cause.", []string{"cause"}, func(s *Status, emit func(float64, ...string)) {
+			emit(float64(s.Packets.OpenNoWorker), "no_worker")
+			emit(float64(s.Packets.OpenOverload), "overload")
+			emit(float64(s.Packets.OpenNoVerdict), "no_verdict")
+		}),
+		family(counter, "replayed_packets_total", "Packets sent to a second worker because the first was lost.", nil, one(func(s *Status) float64 { return float64(s.Packets.Replayed) })),
+		family(counter, "late_verdicts_total", "Verdicts for packets that had been settled already.", nil, one(func(s *Status) float64 { return float64(s.Packets.Late) })),
+		family(counter, "crossed_packets_total", "Packets handed from the shard whose queue they arrived on to the one that has their sub-flow.", nil, one(func(s *Status) float64 { return float64(s.Packets.Crossed) })),
+		family(counter, "batches_total", "Batches sent to workers.", nil, one(func(s *Status) float64 { return float64(s.Packets.Batches) })),
+		family(counter, "batch_packets_total", "Packets sent to workers.", nil, one(func(s *Status) float64 { return float64(s.Packets.BatchPackets) })),
+		family(gauge, "flows", "Flows in the flow tables.", nil, one(func(s *Status) float64 { return float64(s.Memory.Flows) })),
+		family(gauge, "flow_capacity", "Flows that the flow tables have room for.", nil, one(func(s *Status) float64 { return float64(s.Memory.FlowCapacity) })),
+		family(counter, "flow_table_full_packets_total", "Packets whose flow had no place in the flow table.", nil, one(func(s *Status) float64 { return float64(s.Packets.FlowTableFull) })),
+		family(gauge, "workers", "Workers, by state.", []string{"state"}, func(s *Status, emit func(float64, ...string)) {
+			n := map[string]int{}
+			for _, w := range s.Workers {
+				n[w.State]++
+			}
+			for st := range coordinator.NumStates {
+				emit(float64(n[st.String()]), st.String())
+			}
+		}),
+		family(counter, "invocations_total", "Invocations asked for.", nil, one(func(s *Status) float64 { return float64(s.Fleet.Invoked) })),
+		family(counter, "invocation_failures_total", "Invocations that failed, by kind.", []string{"kind"}, func(s *Status, emit func(float64, ...string)) {
+			emit(float64(s.Fleet.Throttled), "throttled")
+			emit(float64(s.Fleet.Failed), "failed")
+			emit(float64(s.Fleet.Late), "late")
+			emit(float64(s.Fleet.Lost), "lost")
+		}),
+		family(counter, "hand_offs_total", "Seats that passed from one worker to another.", nil, one(func(s *Status) float64 { return float64(s.Fleet.HandOffs) })),
+		family(counter, "refused_connections_total", "Worker connections refused or broken off, by reason.", []string{"reason"}, func(s *Status, emit func(float64, ...string)) {
+			for _, r := range refusals {
+				emit(float64(s.Refused[r]), r)
+			}
+		}),
+		family(counter, "events_total", "EVE events written.", nil, one(func(s *Status) float64 { return float64(s.Events.Written) })),
+		family(counter, "events_lost_total", "EVE events lost because more came than could be written.", nil, one(func(s *Status) float64 { return float64(s.Events.Lost) })),
+		family(counter, "port_rx_dropped_packets_total", "Packets the kernel dropped before the gateway had them: no buffer, ring full or too long.", bySide,
+			device(func(p ingress.PortStats) uint64 { return p.RxDropped + p.RxRingFull + p.RxOversize })),
+		family(counter, "port_tx_errors_total", "Frames that a port could not send.", bySide, device(func(p ingress.PortStats) uint64 { return p.TxErrors + p.TxInvalid + p.TxDropped })),
+		family(gauge, "ready", "1 if the gateway is ready.", nil, one(func(s *Status) float64 {
+			if s.Ready {
+				return 1
+			}
+			return 0
+		})),
+		family(gauge, "start_time_seconds", "When the gateway started, seconds since the Unix epoch.", nil, one(func(s *Status) float64 { return float64(s.Started.UnixNano()) / 1e9 })),
+	}
+}
+
+// collector turns a Status into metrics at each scrape.
+type collector struct {
+	status func() *Status
+	all    []metric
+	delay  *prometheus.Desc
+}
+
+func newCollector(status func() *Status, reasons *[dataplane.NumReasons]string, refusals []string) *collector {
+	var names []string
+	for _, r := range reasons {
+		if r != "" {
+			names = append(names, r)
+		}
+	}
+	sort.Strings(names)
+	return &collector{status: status, all: families(names, refusals),
+		delay: prometheus.NewDesc("granule_delay_seconds", "Time from receive to retire of packets that went to a worker.", nil, nil)}
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(ch chan<- *prometheus.Desc) {
+	for i := range c.all {
+		ch <- c.all[i].desc
+	}
+	ch <- c.delay
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	s := c.status()
+	for i := range c.all {
+		m := &c.all[i]
+		m.read(s, func(v float64, labels ...string) {
+			ch <- prometheus.MustNewConstMetric(m.desc, m.kind, v, labels...)
+		})
+	}
+	buckets := map[float64]uint64{}
+	sum := uint64(0)
+	for i, n := range s.Packets.buckets {
+		sum += n
+		buckets[float64(uint64(1)<<i)/1e6] = sum
+	}
+	ch <- prometheus.MustNewConstHistogram(c.delay, sum, float64(s.Packets.sumNS)/1e9, buckets)
+}
+
+// ProblemNames returns the names of packet problems by value.
+func ProblemNames() []string {
+	names := make([]string, packet.NumProblems)
+	for i := range names {
+		names[i] = packet.Problem(i).String()
+	}
+	return names
+}

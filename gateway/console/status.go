@@ -1,0 +1,141 @@
+package console
+
+import (
+	"time"
+
+	"github.com/granule-nf/granule/gateway/coordinator"
+	"github.com/granule-nf/granule/gateway/dataplane"
+	"github.com/granule-nf/granule/ingress"
+)
+
+// Status is everything a running gateway tells of itself.
+type Status struct {
+	Version  string    `json:"version"`
+	Started  time.Time `json:"started"`
+	Time     time.Time `json:"time"`
+	Ready    bool      `json:"ready"`
+	NotReady []string  `json:"not_ready,omitempty"` // why
+	Degraded []string  `json:"degraded,omitempty"`  // ready, but not as it should be
+
+	Ledger   Ledger                       `json:"ledger"`
+	Packets  Packets                      `json:"packets"`
+	Ports    map[string]ingress.PortStats `json:"ports"`    // by side
+	Attached map[string]any               `json:"attached"` // how each port is attached, by side
+	Workers  []coordinator.Worker         `json:"workers"`
+	Fleet    coordinator.Counters         `json:"fleet"`
+	Refused  map[string]uint64            `json:"refused"` // worker connections refused, by reason
+	Events   EventCounters                `json:"events"`
+	Memory   Memory                       `json:"memory"`
+	Shards   int                          `json:"shards"`
+}
+
+// Ledger is the packet ledger, in all and by port. At every moment
+// received + injected = forwarded + bypassed + dropped + in_flight.
+type Ledger struct {
+	Account
+	Ports map[string]Account `json:"ports"` // by side: the port a packet came in on, or an injected one leaves on
+}
+
+// Account is one column of the ledger, in packets.
+type Account struct {
+	Received  uint64            `json:"received"`
+	Injected  uint64            `json:"injected"`
+	Forwarded uint64            `json:"forwarded"`
+	Bypassed  uint64            `json:"bypassed"`
+	Dropped   map[string]uint64 `json:"dropped"` // by reason; reasons that did not occur are left out
+	InFlight  uint64            `json:"in_flight"`
+
+	ReceivedBytes  uint64 `json:"received_bytes"`
+	ForwardedBytes uint64 `json:"forwarded_bytes"`
+}
+
+// Packets are counts beside the ledger.
+type Packets struct {
+	Malformed     map[string]uint64 `json:"malformed"` // by what is wrong; they are in the ledger too
+	OpenNoWorker  uint64            `json:"open_no_worker"`
+	OpenOverload  uint64            `json:"open_overload"`
+	OpenNoVerdict uint64            `json:"open_no_verdict"`
+	Late          uint64            `json:"late_verdicts"`
+	Replayed      uint64            `json:"replayed"`
+	FlowTableFull uint64            `json:"flow_table_full"`
+	Crossed       uint64            `json:"crossed"`
+	Batches       uint64            `json:"batches"`
+	BatchPackets  uint64            `json:"batch_packets"`
+
+	DelayP50  time.Duration `json:"delay_p50_ns"` // upper bounds of powers of two, from receive to retire
+	DelayP99  time.Duration `json:"delay_p99_ns"`
+	DelayMean time.Duration `json:"delay_mean_ns"`
+
+	buckets [24]uint64
+	sumNS   uint64
+}
+
+// Memory says what the gateway's tables cost.
+type Memory struct {
+	Slots        int `json:"slots"`
+	SlotBytes    int `json:"bytes_per_slot"` // with the frame
+	Flows        int `json:"flows"`
+	FlowCapacity int `json:"flow_capacity"`
+	FlowBytes    int `json:"bytes_per_flow"`
+}
+
+// SetLedger fills s from the shards' ledgers, already added up.
+func (s *Status) SetLedger(l *dataplane.Ledger, reasons *[dataplane.NumReasons]string, problems []string) {
+	s.Ledger.Ports = map[string]Account{}
+	s.Ledger.Dropped = map[string]uint64{}
+	for side := range l.Ports {
+		p := &l.Ports[side]
+		a := Account{Received: p.Received, Injected: p.Injected, Forwarded: p.Forwarded, Bypassed: p.Bypassed, InFlight: p.InFlight,
+			ReceivedBytes: p.ReceivedBytes, ForwardedBytes: p.ForwardedBytes, Dropped: map[string]uint64{}}
+		for r, n := range p.Dropped {
+			if n > 0 {
+				a.Dropped[reasons[r]] = n
+				s.Ledger.Dropped[reasons[r]] += n
+			}
+		}
+		s.Ledger.Ports[ingress.Side(side).String()] = a
+		s.Ledger.Received += a.Received
+		s.Ledger.Injected += a.Injected
+		s.Ledger.Forwarded += a.Forwarded
+		s.Ledger.Bypassed += a.Bypassed
+		s.Ledger.InFlight += a.InFlight
+		s.Ledger.ReceivedBytes += a.ReceivedBytes
+		s.Ledger.ForwardedBytes += a.ForwardedBytes
+	}
+	s.Packets = Packets{Malformed: map[string]uint64{}, OpenNoWorker: l.OpenNoWorker, OpenOverload: l.OpenOverload, OpenNoVerdict: l.OpenNoVerdict,
+		Late: l.Late, Replayed: l.Replayed, FlowTableFull: l.FlowTableFull, Crossed: l.Crossed, Batches: l.Batches, BatchPackets: l.BatchPackets,
+		buckets: l.Delay, sumNS: l.DelayNS}
+	for i, n := range l.Problems {
+		if n > 0 {
+			s.Packets.Malformed[problems[i]] = n
+		}
+	}
+	s.Packets.DelayP50 = quantile(&l.Delay, 0.5)
+	s.Packets.DelayP99 = quantile(&l.Delay, 0.99)
+	if n := total(&l.Delay); n > 0 {
+		s.Packets.DelayMean = time.Duration(l.DelayNS / n)
+	}
+}
+
+func total(h *[24]uint64) (n uint64) {
+	for _, v := range h {
+		n += v
+	}
+	return n
+}
+
+// quantile returns the upper bound of the bucket in which the q-th part of h lies; 0 for an empty histogram.
+func quantile(h *[24]uint64, q float64) time.Duration {
+	n := total(h)
+	if n == 0 {
+		return 0
+	}
+	rank := uint64(float64(n) * q)
+	for i, v := range h {
+		if rank < v {
+			return time.Microsecond << i
+		}
+		rank -= v
+	}
+	return time.Microsecond << (len(h) - 1)
+}

@@ -1,0 +1,250 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/granule-nf/granule/gateway/dataplane"
+)
+
+// Shards is the packet path as the coordinator sees it.
+type Shards interface {
+	// Place publishes a placement to all shards.
+	Place(p *dataplane.Placement)
+	// Disconnect ends a worker's connections on all shards.
+	Disconnect(worker uint32, why string)
+}
+
+// Start invokes worker for pool, and returns when its invocation has ended: nil if it came to its end, ErrThrottled if the
+// platform has no room now, ErrFatal if only an operator can help.
+type Start func(ctx context.Context, worker uint32, pool int) error
+
+// Errors of a Start, to be wrapped.
+var (
+	ErrThrottled = errors.New("throttled")
+	ErrFatal     = errors.New("the operator must act")
+)
+
+// Config is what a coordinator works from.
+type Config struct {
+	Pools       []string      // names of the stages
+	Seats       int           // workers a pool that share its sub-flows
+	Standby     int           // workers a pool that have joined and wait for a seat
+	Conns       int           // connections a worker: one a shard
+	Lifetime    time.Duration // the platform's limit for an invocation
+	JoinTimeout time.Duration // a worker that has not joined by then is given up
+	BackoffMin  time.Duration // after a failed start
+	BackoffMax  time.Duration
+}
+
+// Defaults returns the settings of a gateway that nobody tuned.
+func Defaults() Config {
+	return Config{Seats: 1, Standby: 1, Conns: 1, Lifetime: 15 * time.Minute, JoinTimeout: 30 * time.Second,
+		BackoffMin: 100 * time.Millisecond, BackoffMax: 10 * time.Second}
+}
+
+// Validate refuses what contradicts itself.
+func (c *Config) Validate() error {
+	switch {
+	case c.Seats < 1 || c.Seats > dataplane.SubFlows:
+		return fmt.Errorf("workers: %d; 1 to %d are possible", c.Seats, dataplane.SubFlows)
+	case c.Standby < 0:
+		return fmt.Errorf("standby: %d; 0 or more is expected", c.Standby)
+	case c.Conns < 1:
+		return fmt.Errorf("connections a worker: %d; at least one is expected", c.Conns)
+	case c.Lifetime < time.Second:
+		return fmt.Errorf("worker-lifetime: %v; at least 1s is expected", c.Lifetime)
+	}
+	return nil
+}
+
+// Coordinator runs the workers of all pools.
+type Coordinator struct {
+	cfg    Config
+	start  Start
+	shards Shards
+	log    *slog.Logger
+	inbox  chan func()
+	ctx    context.Context
+	wg     sync.WaitGroup
+
+	// Owned by Run's goroutine.
+	workers map[uint32]*worker
+	pools   []pool
+	nextID  uint32
+	version uint64
+	ready   chan struct{}
+	isReady bool
+
+	// Shared with status.
+	mu       sync.Mutex
+	counters Counters
+	list     []Worker
+	reasons  []string
+}
+
+type pool struct {
+	name    string
+	seats   []uint32 // worker on each seat, 0 for none
+	taken   []bool   // seats on which a worker has sat
+	fails   int      // starts that failed in a row
+	retryAt time.Time
+	stopped string // why nothing is started any more
+}
+
+// New makes a coordinator; Run must be called.
+func New(cfg Config, start Start, shards Shards, log *slog.Logger) (*Coordinator, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	c := &Coordinator{cfg: cfg, start: start, shards: shards, log: log, inbox: make(chan func(), 1024),
+		workers: map[uint32]*worker{}, ready: make(chan struct{})}
+	for _, name := range cfg.Pools {
+		c.pools = append(c.pools, pool{name: name, seats: make([]uint32, cfg.Seats), taken: make([]bool, cfg.Seats)})
+	}
+	return c, nil
+}
+
+// Run starts the workers and keeps them until ctx ends; then it waits until every invocation has returned.
+func (c *Coordinator) Run(ctx context.Context) {
+	// Invocations outlive ctx's end until the shards have drained: whoever stops the gateway stops the service last.
+	c.ctx = context.WithoutCancel(ctx)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	c.review()
+	for {
+		select {
+		case f := <-c.inbox:
+			f()
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		c.review()
+	}
+}
+
+// Wait returns when every invocation has returned. It is for after Run, when the service that runs them has been closed.
+func (c *Coordinator) Wait() { c.wg.Wait() }
+
+// Ready is closed when every seat of every pool has had a worker.
+func (c *Coordinator) Ready() <-chan struct{} { return c.ready }
+
+// Joined tells that a worker's connection to one shard has joined. The shard has it already.
+func (c *Coordinator) Joined(id uint32) { c.post(func() { c.joined(id) }) }
+
+// Lost tells that a worker's connection to a shard has ended.
+func (c *Coordinator) Lost(id uint32, why string) { c.post(func() { c.lost(id, why) }) }
+
+// Draining tells that a worker announced its end.
+func (c *Coordinator) Draining(id uint32) { c.post(func() { c.draining(id, "it announced its end") }) }
+
+// post never blocks a shard: the inbox is deeper than all connections' events together, and what is lost in a flood
+// beyond it shows again as a worker that answers nothing.
+func (c *Coordinator) post(f func()) {
+	select {
+	case c.inbox <- f:
+	default:
+	}
+}
+
+func (c *Coordinator) joined(id uint32) {
+	w := c.workers[id]
+	if w == nil || w.state != Invoked {
+		return
+	}
+	if w.conns++; w.conns < c.cfg.Conns {
+		return
+	}
+	w.state, w.joined = Standby, time.Now()
+	c.pools[w.pool].fails = 0
+	c.count(func(n *Counters) { n.Joined++ })
+	c.log.Info("worker joined", "worker", id, "stage", c.pools[w.pool].name, "after", w.joined.Sub(w.invoked).Round(time.Millisecond))
+}
+
+func (c *Coordinator) lost(id uint32, why string) {
+	w := c.workers[id]
+	if w == nil || w.state == Gone {
+		return
+	}
+	c.log.Warn("worker lost", "worker", id, "stage", c.pools[w.pool].name, "state", w.state.String(), "reason", why)
+	c.count(func(n *Counters) { n.Lost++ })
+	c.retire(w, why)
+}
+
+// retire takes a worker out of everything.
+func (c *Coordinator) retire(w *worker, why string) {
+	c.shards.Disconnect(w.id, why)
+	w.state = Gone
+	if w.seat >= 0 {
+		c.pools[w.pool].seats[w.seat] = 0
+		w.seat = -1
+	}
+	if w.returned {
+		delete(c.workers, w.id)
+	}
+}
+
+func (c *Coordinator) draining(id uint32, why string) {
+	w := c.workers[id]
+	if w == nil || w.state == Gone || w.state == Draining {
+		return
+	}
+	c.log.Info("worker draining", "worker", id, "stage", c.pools[w.pool].name, "reason", why)
+	if w.state == Active {
+		w.state = Draining
+		return
+	}
+	c.retire(w, why)
+}
+
+func (c *Coordinator) returned(id uint32, err error) {
+	w := c.workers[id]
+	if w == nil {
+		return
+	}
+	w.returned = true
+	p := &c.pools[w.pool]
+	if w.state == Gone {
+		delete(c.workers, id)
+		return
+	}
+	early := w.state == Invoked
+	switch {
+	case errors.Is(err, ErrThrottled):
+		c.count(func(n *Counters) { n.Throttled++ })
+	case err != nil:
+		c.count(func(n *Counters) { n.Failed++ })
+	}
+	if err != nil || early {
+		c.log.Warn("invocation ended", "worker", id, "stage", p.name, "state", w.state.String(), "error", err)
+	}
+	if errors.Is(err, ErrFatal) {
+		p.stopped = err.Error()
+		c.log.Error("no more workers are started", "stage", p.name, "error", err)
+	}
+	if early {
+		c.backOff(p)
+	}
+	c.retire(w, "its invocation ended")
+}
+
+// backOff waits twice as long after each start that failed in a row.
+func (c *Coordinator) backOff(p *pool) {
+	d := c.cfg.BackoffMin << min(p.fails, 20)
+	if d > c.cfg.BackoffMax || d <= 0 {
+		d = c.cfg.BackoffMax
+	}
+	p.fails++
+	p.retryAt = time.Now().Add(d)
+}
+
+func (c *Coordinator) count(f func(*Counters)) {
+	c.mu.Lock()
+	f(&c.counters)
+	c.mu.Unlock()
+}

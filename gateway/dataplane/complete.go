@@ -1,0 +1,143 @@
+package dataplane
+
+import (
+	"math/bits"
+
+	"github.com/granule-nf/granule/ingress"
+	"github.com/granule-nf/granule/ingress/packet"
+)
+
+// What a worker rewrote, as on the wire.
+const (
+	rewroteHeaders = 1
+	rewroteWhole   = 2
+)
+
+// State implements Handler: the delta reaches the replica before any packet that it speaks of leaves.
+func (s *Shard) State(delta []byte) {
+	c := &s.conns[s.current]
+	s.hooks.State(s.id, c.worker, c.pool, delta)
+}
+
+// Verdicts implements Handler: each slot goes on to its next stage, or is decided.
+func (s *Shard) Verdicts(refs []uint64, verdict uint8) {
+	c := &s.conns[s.current]
+	c.inflight -= len(refs)
+	c.progress = s.now
+	for _, ref := range refs {
+		i, ok := s.slots.get(ref)
+		if !ok {
+			s.led.Late++
+			continue
+		}
+		sl := &s.slots.s[i]
+		switch {
+		case sl.flags&tooLong != 0:
+			s.decide(i, RewriteTooLong)
+		case verdict != 0:
+			s.decide(i, FirstVerdict+Reason(min(verdict, 95)))
+		case int(sl.stage)+1 < s.cfg.Chains[sl.chain].Stages:
+			sl.stage++
+			s.dispatch(i)
+		default:
+			s.decide(i, keep)
+		}
+	}
+}
+
+// tooLong is a slot flag: the worker's packet does not fit the frame.
+const tooLong = 1 << 2
+
+// Rewritten implements Handler: the parked packet becomes what the worker made of it.
+func (s *Shard) Rewritten(ref uint64, what uint8, data []byte) {
+	i, ok := s.slots.get(ref)
+	if !ok {
+		return
+	}
+	f := &s.slots.frames[i]
+	switch what {
+	case rewroteHeaders:
+		copy(f.Data, data)
+	case rewroteWhole:
+		if len(data) > cap(f.Data) || len(data) > s.ports[s.slots.s[i].side.Other()].MaxFrame() {
+			s.slots.s[i].flags |= tooLong
+			return
+		}
+		f.Data = f.Data[:len(data)]
+		copy(f.Data, data)
+		f.Wire = uint32(len(data))
+	}
+	// The next stage is shipped what its headers are now.
+	var in packet.Info
+	packet.Parse(f.Data, int(f.Wire), &in)
+	s.slots.s[i].headers = headerBytes(&in, f.Data)
+}
+
+// Inject implements Handler: a frame that a function made leaves at once; order binds it to nothing.
+func (s *Shard) Inject(_ uint64, side uint8, frame []byte) {
+	p := &s.led.Ports[side&1]
+	p.Injected++
+	s.tx[0] = ingress.Frame{Data: frame, Wire: uint32(len(frame)), Time: s.now}
+	if s.ports[side&1].Transmit(s.tx[:1]) == 0 {
+		p.Dropped[InjectTxFull]++
+		return
+	}
+	p.Forwarded++
+	p.ForwardedBytes += uint64(len(frame))
+}
+
+// Events implements Handler.
+func (s *Shard) Events(lines []byte, lost uint32) { s.hooks.Events(lines, lost) }
+
+// Report implements Handler.
+func (s *Shard) Report(json []byte) { s.hooks.Report(s.conns[s.current].worker, json) }
+
+// Draining implements Handler.
+func (s *Shard) Draining(deadline int64) {
+	s.hooks.Draining(s.id, s.conns[s.current].worker, deadline)
+}
+
+// decide says what becomes of slot i, and retires its flow's queue as far as it is decided.
+func (s *Shard) decide(i uint32, v Reason) {
+	sl := &s.slots.s[i]
+	sl.phase, sl.verdict = done, v
+	e := s.flows.Entry(sl.flow)
+	dir := sl.flags & reversed
+	for e.Head[dir] != none {
+		h := e.Head[dir]
+		hs := &s.slots.s[h]
+		if hs.phase != done {
+			return
+		}
+		e.Head[dir] = hs.next
+		if e.Head[dir] == none {
+			e.Tail[dir] = none
+		}
+		e.InFlight--
+		us := uint64(s.now-hs.received) / 1000
+		s.led.DelayNS += uint64(s.now - hs.received)
+		s.led.Delay[min(bits.Len64(us), len(s.led.Delay)-1)]++
+		if hs.verdict == keep {
+			s.leave(h)
+		} else {
+			s.discard(h, hs.verdict)
+		}
+	}
+}
+
+// discard drops slot i, which stands in no queue any more.
+func (s *Shard) discard(i uint32, why Reason) {
+	s.led.Ports[s.slots.s[i].side].Dropped[why]++
+	s.freeSlot(i)
+}
+
+// freeSlot gives the frame back to the port it is parked in and the slot to the table.
+func (s *Shard) freeSlot(i uint32) {
+	sl := &s.slots.s[i]
+	if int(sl.owner) == s.id {
+		s.release[sl.side] = append(s.release[sl.side], sl.frame)
+	} else {
+		s.returnFrame(int(sl.owner), sl.side, sl.frame)
+	}
+	s.slots.put(i)
+}

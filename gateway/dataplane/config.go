@@ -1,0 +1,137 @@
+package dataplane
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/granule-nf/granule/ingress"
+	"github.com/granule-nf/granule/ingress/packet"
+)
+
+// Stage is one pool of workers: a stage of a chain, and what it needs of a packet.
+type Stage struct {
+	Chain int
+	Name  string // chain and stage, for people
+	Whole bool   // it reads payloads: whole packets are shipped
+}
+
+// Affinity says what of a packet chooses its sub-flow within a chain.
+type Affinity uint8
+
+// Affinities, as nf has them.
+const (
+	ByFlow Affinity = iota
+	ByInside
+	ByOutside
+)
+
+// Chain is an ordered list of stages.
+type Chain struct {
+	Name     string
+	First    int // index of its first stage in Config.Stages
+	Stages   int
+	Affinity Affinity
+}
+
+// Classifier chooses the chain of a flow by its first packet; -1 if none wants it.
+type Classifier func(in *packet.Info, frame []byte, outside bool) int
+
+// Config is what a shard works from. Times are bounds a user sees; see README.
+type Config struct {
+	Chains         []Chain
+	Stages         []Stage
+	Classify       Classifier
+	DropUnmatched  bool
+	DropMalformed  bool
+	MaxDelay       time.Duration // longest time a packet is parked before policy settles it
+	FlushAfter     time.Duration // longest time a packet waits in a batch while others keep coming
+	OverloadClosed bool          // settle packets that found no room by dropping them
+	FailureClosed  bool          // settle packets that found no worker or got no verdict by dropping them
+	WorkerTimeout  time.Duration // a worker that leaves a packet unanswered this long is lost
+	Slots          int           // packets parked at once, both sides together
+	Flows          int           // flow table entries
+	FlowIdle       time.Duration
+	Burst          int // frames taken from a port in one go
+	IdleRounds     int // empty turns before the shard sleeps
+	Seed           uint64
+	WaitForWorkers bool // take nothing in while packets wait: for a capture file, which can't be late
+}
+
+// Defaults returns the settings of a gateway that nobody tuned.
+func Defaults() Config {
+	return Config{
+		Classify: func(*packet.Info, []byte, bool) int { return 0 },
+		MaxDelay: 2 * time.Second, FlushAfter: 50 * time.Microsecond, WorkerTimeout: time.Second,
+		FailureClosed: true, OverloadClosed: true,
+		Slots: 16384, Flows: 1 << 18, FlowIdle: 5 * time.Minute, Burst: 128, IdleRounds: 2,
+	}
+}
+
+// Validate refuses what contradicts itself.
+func (c *Config) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.Slots < 64 || c.Slots > 1<<24 {
+		bad("slots: %d parked packets; 64 to %d are possible", c.Slots, 1<<24)
+	}
+	if c.Flows < 16 || c.Flows > 1<<26 {
+		bad("flows: %d flow table entries; 16 to %d are possible", c.Flows, 1<<26)
+	}
+	if c.Burst < 1 || c.Burst > maxBurst {
+		bad("burst: %d frames; 1 to %d are possible", c.Burst, maxBurst)
+	}
+	if c.MaxDelay <= 0 || c.WorkerTimeout <= 0 {
+		bad("max-delay %v and worker-timeout %v must be above 0", c.MaxDelay, c.WorkerTimeout)
+	}
+	if c.WorkerTimeout >= c.MaxDelay {
+		bad("worker-timeout %v must be below max-delay %v, or a hung worker's packets are settled before a successor can have them", c.WorkerTimeout, c.MaxDelay)
+	}
+	if len(c.Chains) > 255 {
+		bad("chains: %d; at most 255 are possible", len(c.Chains))
+	}
+	return errors.Join(errs...)
+}
+
+// Hooks are called by a shard's thread when something happens that others act on. They must not block.
+type Hooks struct {
+	// Beat is called in every turn that the heartbeat should hear of, at most once in 10 ms.
+	Beat func(shard int)
+	// Lost: a worker's connection ended.
+	Lost func(shard int, worker uint32, pool int, why string)
+	// Draining: a worker announced its end.
+	Draining func(shard int, worker uint32, deadline int64)
+	// Events and Report: what workers say; slices are borrowed for the call.
+	Events func(lines []byte, lost uint32)
+	Report func(worker uint32, json []byte)
+	// State is a delta of a worker's state, to be applied to the replica.
+	State func(shard int, worker uint32, pool int, delta []byte)
+}
+
+// withDefaults gives every hook something to call.
+func (h Hooks) withDefaults() Hooks {
+	if h.Beat == nil {
+		h.Beat = func(int) {}
+	}
+	if h.Lost == nil {
+		h.Lost = func(int, uint32, int, string) {}
+	}
+	if h.Draining == nil {
+		h.Draining = func(int, uint32, int64) {}
+	}
+	if h.Events == nil {
+		h.Events = func([]byte, uint32) {}
+	}
+	if h.Report == nil {
+		h.Report = func(uint32, []byte) {}
+	}
+	if h.State == nil {
+		h.State = func(int, uint32, int, []byte) {}
+	}
+	return h
+}
+
+// Queue is the pair of port queues a shard owns.
+type Queue struct {
+	Ports [2]ingress.Port
+}

@@ -1,0 +1,131 @@
+package dataplane
+
+import (
+	"sync/atomic"
+
+	"github.com/granule-nf/granule/ingress"
+)
+
+// crossing is a ring from one shard to one other: one writes, one reads, neither waits.
+type crossing struct {
+	_    [64]byte
+	head atomic.Uint32 // next to read
+	_    [60]byte
+	tail atomic.Uint32 // next to write
+	_    [60]byte
+	mask uint32
+	at   []crossed
+}
+
+// crossed is a frame that arrived on another shard's queue, or the ID of one that comes home.
+type crossed struct {
+	frame ingress.Frame
+	side  ingress.Side
+}
+
+func newCrossing(n int) *crossing {
+	size := 1
+	for size < n {
+		size *= 2
+	}
+	return &crossing{mask: uint32(size - 1), at: make([]crossed, size)}
+}
+
+func (c *crossing) put(x crossed) bool {
+	t := c.tail.Load()
+	if t-c.head.Load() > c.mask {
+		return false
+	}
+	c.at[t&c.mask] = x
+	c.tail.Store(t + 1)
+	return true
+}
+
+func (c *crossing) get() (crossed, bool) {
+	h := c.head.Load()
+	if h == c.tail.Load() {
+		return crossed{}, false
+	}
+	x := c.at[h&c.mask]
+	c.head.Store(h + 1)
+	return x, true
+}
+
+func (c *crossing) empty() bool { return c.head.Load() == c.tail.Load() }
+
+// Join makes shards know each other, before any runs. A packet that arrives on the queue of a shard that does not have its
+// sub-flow crosses once to the one that has.
+func Join(shards []*Shard) {
+	if len(shards) < 2 {
+		return
+	}
+	for _, s := range shards {
+		s.peers = shards
+		s.cross = make([]*crossing, len(shards))
+		s.back = make([]*crossing, len(shards))
+		for i, from := range shards {
+			if from != s {
+				s.cross[i] = newCrossing(4 * maxBurst)
+				// Every frame of the other's ports may come home through here: it is never full.
+				s.back[i] = newCrossing(s.ports[0].Frames() + s.ports[1].Frames())
+			}
+		}
+	}
+}
+
+// handOver passes a frame to the shard that has its sub-flow. If that one is so far behind that the ring is full, the
+// packet is dropped as overload.
+func (s *Shard) handOver(to int, f *ingress.Frame, side ingress.Side) {
+	peer := s.peers[to]
+	if !peer.cross[s.id].put(crossed{*f, side}) {
+		s.arrive(&s.led.Ports[side], f)
+		s.led.Ports[side].Dropped[Overload]++
+		s.release[side] = append(s.release[side], f.ID)
+		return
+	}
+	s.led.Crossed++
+	if peer.asleep.Load() {
+		peer.mail.wake()
+	}
+}
+
+// takeCrossed accepts what other shards received for this one.
+func (s *Shard) takeCrossed() (n int) {
+	for from, c := range s.cross {
+		for c != nil && len(s.slots.free) > 0 {
+			x, ok := c.get()
+			if !ok {
+				break
+			}
+			s.accept(&x.frame, x.side, from)
+			n++
+		}
+	}
+	return n
+}
+
+func (s *Shard) crossedWaiting() bool {
+	for _, c := range s.cross {
+		if c != nil && !c.empty() {
+			return true
+		}
+	}
+	return false
+}
+
+// returnFrame sends a frame's ID home.
+func (s *Shard) returnFrame(owner int, side ingress.Side, id uint32) {
+	s.peers[owner].back[s.id].put(crossed{ingress.Frame{ID: id}, side})
+}
+
+func (s *Shard) takeReturned() {
+	for _, c := range s.back {
+		for c != nil {
+			x, ok := c.get()
+			if !ok {
+				break
+			}
+			s.release[x.side] = append(s.release[x.side], x.frame.ID)
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package dataplane
+
+// SubFlows is how many sub-flows a chain's flow space has.
+const SubFlows = 4096
+
+// Placement says which worker has which sub-flow. It is never changed once published; the packet path reads one
+// pointer. A worker keeps all its sub-flows from one placement to the next, or leaves it: what it had not answered
+// is then sent to its successors, which is the same path whether it was retired or died.
+type Placement struct {
+	Version uint64
+	Pools   []Pool // one a stage, in the order of Config.Stages
+}
+
+// Pool is the placement of one stage: the worker of each sub-flow, 0 for none.
+type Pool [SubFlows]uint32
+
+const noConn = ^uint16(0)
+
+// maxConns bounds connections a shard.
+const maxConns = 1024
+
+// conn is a connection and what waits for room on it.
+type conn struct {
+	link     Link
+	worker   uint32
+	pool     int
+	wait     queue
+	used     bool
+	writes   bool  // registered for writability
+	dirty    bool  // has an unsent batch
+	since    int64 // when that batch was begun
+	inflight int   // packets sent and not answered
+	progress int64 // when it answered last, or was given something after nothing
+}
+
+// adopt takes over the placement that was published last: workers that are in it no more lose their connection, and
+// the packets that they had go to their successors before anything newer of the same sub-flows does.
+func (s *Shard) adopt(p *Placement) {
+	for i := range s.conns {
+		if c := &s.conns[i]; c.used && !p.has(c.pool, c.worker) && s.wasPlaced(c) {
+			s.lose(c, "no longer placed")
+		}
+	}
+	s.placement = p
+	s.reroute()
+}
+
+// has reports whether worker has a sub-flow in pool.
+func (p *Placement) has(pool int, worker uint32) bool {
+	if pool >= len(p.Pools) {
+		return false
+	}
+	for _, w := range p.Pools[pool] {
+		if w == worker {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Shard) wasPlaced(c *conn) bool {
+	return s.placement != nil && s.placement.has(c.pool, c.worker)
+}
+
+// reroute resolves the placement's workers to this shard's connections, and ships what has waited for one.
+func (s *Shard) reroute() {
+	for pool := range s.route {
+		for sub := range s.route[pool] {
+			s.route[pool][sub] = noConn
+			if s.placement == nil || pool >= len(s.placement.Pools) {
+				continue
+			}
+			if w := s.placement.Pools[pool][sub]; w != 0 {
+				s.route[pool][sub] = s.connOf(pool, w)
+			}
+		}
+	}
+	s.dispatchUnplaced()
+}
+
+func (s *Shard) connOf(pool int, worker uint32) uint16 {
+	for i := range s.conns {
+		if c := &s.conns[i]; c.used && c.worker == worker && c.pool == pool {
+			return uint16(i)
+		}
+	}
+	return noConn
+}
+
+// lose ends a connection. What it had and did not answer, and what waited for it, waits for a successor, in order.
+func (s *Shard) lose(c *conn, why string) {
+	id := uint16(0)
+	for i := range s.conns {
+		if &s.conns[i] == c {
+			id = uint16(i)
+		}
+	}
+	s.poller.remove(c.link.FD())
+	// The sub-flows have no worker from here on, so nothing overtakes the orphans.
+	for sub, r := range s.route[c.pool] {
+		if r == id {
+			s.route[c.pool][sub] = noConn
+		}
+	}
+	orphans := s.scratch[:0]
+	c.link.Outstanding(func(ref uint64) {
+		if i, ok := s.slots.get(ref); ok {
+			orphans = append(orphans, i)
+			s.led.Replayed++
+		}
+	})
+	for c.wait.n > 0 {
+		i := c.wait.head
+		c.wait.remove(s.slots, i)
+		orphans = append(orphans, i)
+	}
+	for _, i := range orphans {
+		s.wait(&s.unplaced, i, noConn)
+	}
+	s.scratch = orphans[:0]
+	c.link.Close()
+	worker, pool, reason := c.worker, c.pool, c.link.Reason()
+	*c = conn{}
+	if why == "" {
+		why = reason
+	}
+	s.hooks.Lost(s.id, worker, pool, why)
+}

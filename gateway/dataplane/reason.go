@@ -1,0 +1,40 @@
+package dataplane
+
+// Reason says why a packet was dropped. The values from FirstVerdict on are verdicts of workers: byte v of a result is
+// Reason FirstVerdict+v.
+type Reason uint8
+
+// The gateway's own reasons. Every one has a name and a counter, and a test that it does.
+const (
+	Unmatched      Reason = iota // no chain wants the flow and `unmatched: drop`
+	Malformed                    // headers contradict each other and --malformed drop
+	NoWorker                     // waited --max-delay for a worker to have the sub-flow, and --on-worker-failure closed
+	Overload                     // waited --max-delay for room on its worker's connection, and --on-overload drop
+	NoVerdict                    // no verdict within --max-delay, and --on-worker-failure closed
+	TxFull                       // the other port took nothing for --max-delay
+	RewriteTooLong               // a worker made the packet longer than the port's frames
+	InjectTxFull                 // no room on the port for a frame a worker made
+	Shutdown                     // in flight when the gateway stopped
+	numOwn
+)
+
+// FirstVerdict is where workers' verdicts begin.
+const FirstVerdict Reason = 32
+
+// NumReasons is how many counters of drops there are.
+const NumReasons = int(FirstVerdict) + 96
+
+var ownNames = [numOwn]string{
+	"unmatched", "malformed", "no_worker", "overload", "no_verdict", "tx_full", "rewrite_too_long", "inject_tx_full", "shutdown",
+}
+
+// ReasonNames returns the name of every reason that can occur, by value, given the names of the functions' verdicts
+// (the first of which, pass, drops nothing). Values that can't occur have no name.
+func ReasonNames(verdicts []string) [NumReasons]string {
+	var names [NumReasons]string
+	copy(names[:], ownNames[:])
+	for v := 1; v < len(verdicts); v++ {
+		names[int(FirstVerdict)+v] = verdicts[v]
+	}
+	return names
+}

@@ -1,0 +1,65 @@
+package dataplane
+
+// settleLate looks for what is late: packets parked longer than --max-delay, and workers that answer nothing.
+func (s *Shard) settleLate() {
+	limit := s.now - s.cfg.MaxDelay.Nanoseconds()
+	for i := s.slots.oldest; i != none && s.slots.s[i].received < limit; {
+		newer := s.slots.s[i].newer
+		if p := s.slots.s[i].phase; p == waiting || p == sent {
+			// Settling retires what waited behind it, so what was the next oldest may be free by now: start over.
+			s.settle(i)
+			newer = s.slots.oldest
+		}
+		i = newer
+	}
+	for id := range s.conns {
+		c := &s.conns[id]
+		if c.used && c.inflight > 0 && s.now-c.progress > s.cfg.WorkerTimeout.Nanoseconds() {
+			s.lose(c, "it left packets unanswered for longer than worker-timeout")
+		}
+	}
+	s.flows.Expire(s.now, 64)
+}
+
+// settle decides slot i without a worker, by the policy for what it was waiting for.
+func (s *Shard) settle(i uint32) {
+	sl := &s.slots.s[i]
+	verdict := NoVerdict
+	open, opened := !s.cfg.FailureClosed, &s.led.OpenNoVerdict
+	if sl.phase == waiting {
+		if sl.holder == noConn {
+			s.unplaced.remove(s.slots, i)
+			verdict, opened = NoWorker, &s.led.OpenNoWorker
+		} else {
+			s.conns[sl.holder].wait.remove(s.slots, i)
+			verdict, open, opened = Overload, !s.cfg.OverloadClosed, &s.led.OpenOverload
+		}
+	}
+	if open {
+		*opened++
+		verdict = keep
+	}
+	s.decide(i, verdict)
+}
+
+// settleAll drops everything that is still parked.
+func (s *Shard) settleAll(why Reason) {
+	for side := range s.sending {
+		for q := &s.sending[side]; q.head != none; {
+			s.discard(s.popSend(q), why)
+		}
+	}
+	for i := s.slots.oldest; i != none; i = s.slots.oldest {
+		sl := &s.slots.s[i]
+		if sl.phase == waiting {
+			if sl.holder == noConn {
+				s.unplaced.remove(s.slots, i)
+			} else {
+				s.conns[sl.holder].wait.remove(s.slots, i)
+			}
+		}
+		// The queues of its flow end with the shard: the slot is freed where it stands.
+		s.discard(i, why)
+	}
+	s.giveBack()
+}

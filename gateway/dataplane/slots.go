@@ -1,0 +1,150 @@
+package dataplane
+
+import (
+	"unsafe"
+
+	"github.com/granule-nf/granule/ingress"
+)
+
+// none is the index of no slot, flow or connection.
+const none = ^uint32(0)
+
+// phase is where a slot stands.
+type phase uint8
+
+const (
+	free    phase = iota
+	waiting       // for a worker, or for room on its connection
+	sent          // to a worker, no verdict yet
+	done          // decided; what stands before it in its flow and direction is not
+	leaving       // retired, on its way into the other port
+)
+
+// slot is one parked packet: where it stands in three lists, who holds it, what it is. One cache line.
+type slot struct {
+	next          uint32 // behind it in its flow and direction, or in the send queue once retired
+	older, newer  uint32 // in the list of all slots by age
+	before, after uint32 // in the list it waits in
+	gen           uint32 // incremented at each use, so that a late verdict finds nothing
+	flow          uint32 // entry in the flow table
+	frame         uint32 // the frame's ID in the port it came from
+	received      int64  // shard's clock, ns
+	sub           uint16
+	headers       uint16 // bytes to ship where a stage reads headers
+	phase         phase
+	verdict       Reason // why it is dropped, or keep
+	side          ingress.Side
+	stage         uint8
+	chain         uint8
+	waits         uint8 // which kind of list it waits in
+	owner         uint8 // shard whose port owns the frame
+	flags         uint8
+	holder        uint16 // connection that has it or that it waits for
+	_             [2]byte
+}
+
+// A slot fills a cache line exactly: the compiler refuses any other size.
+var _ [64]byte = [unsafe.Sizeof(slot{})]byte{}
+
+// keep is the verdict of a packet that is not dropped.
+const keep = Reason(255)
+
+// slotTable holds all slots of a shard, and the frames parked in them.
+type slotTable struct {
+	s      []slot
+	frames []ingress.Frame
+	free   []uint32
+	oldest uint32
+	newest uint32
+	inUse  [2]uint64
+}
+
+func newSlotTable(n int) *slotTable {
+	t := &slotTable{s: make([]slot, n), frames: make([]ingress.Frame, n), free: make([]uint32, n), oldest: none, newest: none}
+	for i := range t.free {
+		t.free[i] = uint32(n - 1 - i)
+	}
+	return t
+}
+
+// take parks f, which arrived at side at time now, in a free slot; the caller knows that there is one.
+func (t *slotTable) take(f ingress.Frame, side ingress.Side, now int64) uint32 {
+	i := t.free[len(t.free)-1]
+	t.free = t.free[:len(t.free)-1]
+	t.frames[i] = f
+	s := &t.s[i]
+	*s = slot{next: none, older: t.newest, newer: none, before: none, after: none, gen: s.gen + 1, frame: f.ID,
+		received: now, side: side, verdict: keep, holder: noConn}
+	if t.newest == none {
+		t.oldest = i
+	} else {
+		t.s[t.newest].newer = i
+	}
+	t.newest = i
+	t.inUse[side]++
+	return i
+}
+
+// put makes slot i free; it is in no list but that of ages.
+func (t *slotTable) put(i uint32) {
+	s := &t.s[i]
+	if s.older == none {
+		t.oldest = s.newer
+	} else {
+		t.s[s.older].newer = s.newer
+	}
+	if s.newer == none {
+		t.newest = s.older
+	} else {
+		t.s[s.newer].older = s.older
+	}
+	t.inUse[s.side]--
+	s.phase = free
+	t.frames[i] = ingress.Frame{}
+	t.free = append(t.free, i)
+}
+
+// ref names slot i as it is used now.
+func (t *slotTable) ref(i uint32) uint64 { return uint64(t.s[i].gen)<<32 | uint64(i) }
+
+// get returns the slot that ref names, unless it has been used anew since.
+func (t *slotTable) get(ref uint64) (uint32, bool) {
+	i := uint32(ref)
+	return i, t.s[i].gen == uint32(ref>>32) && t.s[i].phase == sent
+}
+
+// queue is a list of waiting slots in the order in which they have to go.
+type queue struct {
+	head, tail uint32
+	n          int
+}
+
+func newQueue() queue { return queue{head: none, tail: none} }
+
+func (q *queue) push(t *slotTable, i uint32) {
+	s := &t.s[i]
+	s.before, s.after = q.tail, none
+	if q.tail == none {
+		q.head = i
+	} else {
+		t.s[q.tail].after = i
+	}
+	q.tail = i
+	q.n++
+}
+
+func (q *queue) remove(t *slotTable, i uint32) {
+	s := &t.s[i]
+	if s.before == none {
+		q.head = s.after
+	} else {
+		t.s[s.before].after = s.after
+	}
+	if s.after == none {
+		q.tail = s.before
+	} else {
+		t.s[s.after].before = s.before
+	}
+	s.before, s.after = none, none
+	q.n--
+}
