@@ -14,12 +14,16 @@ func (t *Table) GetBurst(keys []packet.Key, now int64, idx []uint32, fresh []boo
 	for i := range keys {
 		tags[i] = t.tag(&keys[i])
 	}
+	homes := t.homes[:n]
+	for i, tag := range tags {
+		homes[i] = t.slots[tag>>t.shift].idx
+	}
+	// Whether the home slot is the right one is not asked: a branch would make the reads wait for the directory. A wrong
+	// guess reads an entry in vain. An entry lies in two cache lines; Key[0] and Tail are one in each.
 	sum := uint64(0)
-	for _, tag := range tags {
-		s := t.slots[tag>>t.shift]
-		if s.tag == tag {
-			sum += t.entries[s.idx].Key[1]
-		}
+	for _, idx := range homes {
+		e := &t.entries[idx]
+		sum += e.Key[0] + uint64(e.Tail[0])
 	}
 	t.touched += sum
 	for i := range keys {

@@ -33,6 +33,7 @@ type Table struct {
 	full    uint64
 	touched uint64 // sum of what GetBurst read ahead, so that the reads are not optimised away
 	hashes  [MaxBurst]uint32
+	homes   [MaxBurst]uint32
 }
 
 // slot is one place of the directory. tag is the top of the key's hash with bit 0 set, 0 where the slot is empty. Its upper bits
