@@ -82,7 +82,24 @@ func Build(b Bundle) (*Pipeline, error) {
 	if len(all) > 0 {
 		return nil, all
 	}
-	return NewPipeline(nfs, flows, eventBytes), nil
+	p := NewPipeline(nfs, flows, eventBytes)
+	for _, f := range b.NFs {
+		p.labels = append(p.labels, Report{Chain: b.Chain, Stage: b.Stage, NF: f.Name})
+	}
+	return p, nil
+}
+
+// Reports returns what each function tells about itself, in their order. It is called between batches.
+func (p *Pipeline) Reports() []Report {
+	reports := make([]Report, len(p.nfs))
+	for i, f := range p.nfs {
+		if i < len(p.labels) {
+			reports[i] = p.labels[i]
+		}
+		reports[i].Counters, reports[i].Rules = map[string]int64{}, []RuleCount{}
+		f.Report(&reports[i])
+	}
+	return reports
 }
 
 func (f BundleNF) build(s Setup) (NF, error) {

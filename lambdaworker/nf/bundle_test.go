@@ -21,7 +21,7 @@ type probeOptions struct {
 
 func (probe) Needs() nf.Needs     { return nf.Needs{Reads: nf.Headers} }
 func (probe) Process(*nf.Batch)   {}
-func (probe) Report(r *nf.Report) { r.NF = "probe" }
+func (probe) Report(r *nf.Report) { r.Counters["asked"]++ }
 
 var probed struct {
 	options probeOptions
@@ -69,6 +69,19 @@ func TestBuildSurvivesJSON(t *testing.T) {
 	}
 	if got := probed.set.Flows.Cap(); got != 16 {
 		t.Errorf("flow table of %d, want 16", got)
+	}
+}
+
+func TestReportsAreLabelled(t *testing.T) {
+	b := bundleOf("{}", 3, 5)
+	b.Stage = 2
+	p, err := nf.Build(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(p.Reports())
+	if want := `[{"chain":"edge","stage":2,"nf":"bundle-probe","counters":{"asked":1},"rules":[]}]`; err != nil || string(text) != want {
+		t.Errorf("reports %s, error %v; want %s", text, err, want)
 	}
 }
 

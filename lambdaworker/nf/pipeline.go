@@ -12,6 +12,8 @@ type Pipeline struct {
 	flows *state.Table
 	batch Batch
 	dirty []dirty // one an NF
+
+	labels []Report // one an NF, with nothing but its names: set by Build
 }
 
 // dirty are the flows whose state an NF changed in the running batch, each once.
