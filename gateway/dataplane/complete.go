@@ -5,21 +5,16 @@ import (
 
 	"github.com/granule-nf/granule/ingress"
 	"github.com/granule-nf/granule/ingress/packet"
+	"github.com/granule-nf/granule/relay/wire"
 )
 
-// What a worker rewrote, as on the wire.
-const (
-	rewroteHeaders = 1
-	rewroteWhole   = 2
-)
-
-// State implements Handler: the delta reaches the replica before any packet that it speaks of leaves.
+// State implements relay.Handler: the delta reaches the replica before any packet that it speaks of leaves.
 func (s *Shard) State(delta []byte) {
 	c := &s.conns[s.current]
 	s.hooks.State(s.id, c.worker, c.pool, delta)
 }
 
-// Verdicts implements Handler: each slot goes on to its next stage, or is decided.
+// Verdicts implements relay.Handler: each slot goes on to its next stage, or is decided.
 func (s *Shard) Verdicts(refs []uint64, verdict uint8) {
 	c := &s.conns[s.current]
 	c.inflight -= len(refs)
@@ -48,7 +43,7 @@ func (s *Shard) Verdicts(refs []uint64, verdict uint8) {
 // tooLong is a slot flag: the worker's packet does not fit the frame.
 const tooLong = 1 << 2
 
-// Rewritten implements Handler: the parked packet becomes what the worker made of it.
+// Rewritten implements relay.Handler: the parked packet becomes what the worker made of it.
 func (s *Shard) Rewritten(ref uint64, what uint8, data []byte) {
 	i, ok := s.slots.get(ref)
 	if !ok {
@@ -56,9 +51,9 @@ func (s *Shard) Rewritten(ref uint64, what uint8, data []byte) {
 	}
 	f := &s.slots.frames[i]
 	switch what {
-	case rewroteHeaders:
+	case wire.RewroteHeaders:
 		copy(f.Data, data)
-	case rewroteWhole:
+	case wire.RewroteWhole:
 		if len(data) > cap(f.Data) || len(data) > s.ports[s.slots.s[i].side.Other()].MaxFrame() {
 			s.slots.s[i].flags |= tooLong
 			return
@@ -73,7 +68,7 @@ func (s *Shard) Rewritten(ref uint64, what uint8, data []byte) {
 	s.slots.s[i].headers = headerBytes(&in, f.Data)
 }
 
-// Inject implements Handler: a frame that a function made leaves at once; order binds it to nothing.
+// Inject implements relay.Handler: a frame that a function made leaves at once; order binds it to nothing.
 func (s *Shard) Inject(_ uint64, side uint8, frame []byte) {
 	p := &s.led.Ports[side&1]
 	p.Injected++
@@ -86,13 +81,13 @@ func (s *Shard) Inject(_ uint64, side uint8, frame []byte) {
 	p.ForwardedBytes += uint64(len(frame))
 }
 
-// Events implements Handler.
+// Events implements relay.Handler.
 func (s *Shard) Events(lines []byte, lost uint32) { s.hooks.Events(lines, lost) }
 
-// Report implements Handler.
+// Report implements relay.Handler.
 func (s *Shard) Report(json []byte) { s.hooks.Report(s.conns[s.current].worker, json) }
 
-// Draining implements Handler.
+// Draining implements relay.Handler.
 func (s *Shard) Draining(deadline int64) {
 	s.hooks.Draining(s.id, s.conns[s.current].worker, deadline)
 }

@@ -3,10 +3,9 @@ package dataplane
 import (
 	"github.com/granule-nf/granule/flowtable"
 	"github.com/granule-nf/granule/ingress"
+	"github.com/granule-nf/granule/relay"
+	"github.com/granule-nf/granule/relay/wire"
 )
-
-// maxCarried is the longest packet that fits a batch (wire: 64 KiB less headers).
-const maxCarried = 65000
 
 // enqueue puts slot i at the end of its flow's queue of direction dir.
 func (s *Shard) enqueue(i uint32, e *flowtable.Entry, dir uint8) {
@@ -42,7 +41,7 @@ func (s *Shard) ship(c *conn, id uint16, i uint32, pool int) bool {
 	if !s.cfg.Stages[pool].Whole {
 		carried = carried[:sl.headers]
 	}
-	if len(carried) > maxCarried || f.Wire > 0xffff {
+	if f.Wire > wire.MaxPacket {
 		// Longer than the wire format can say: policy decides as if no verdict had come.
 		sl.phase = sent
 		s.settle(i)
@@ -58,14 +57,15 @@ func (s *Shard) ship(c *conn, id uint16, i uint32, pool int) bool {
 	if c.inflight == 0 {
 		c.progress = s.now
 	}
+	if !c.dirty {
+		c.link.Tick(s.now)
+		c.dirty, c.since = true, s.now
+		s.dirty = append(s.dirty, id)
+	}
 	c.inflight++
 	c.link.Add(s.slots.ref(i), sl.sub, sl.side == ingress.Outside, int(f.Wire), carried, len(carried) == len(f.Data), at)
 	sl.phase, sl.holder = sent, id
 	s.led.BatchPackets++
-	if !c.dirty {
-		c.dirty, c.since = true, s.now
-		s.dirty = append(s.dirty, id)
-	}
 	return true
 }
 
@@ -134,7 +134,7 @@ func (s *Shard) flush(more bool) {
 // push writes what the connection has as far as the socket takes it, and waits for writability only while it must; it
 // reports false when the connection is broken.
 func (s *Shard) push(c *conn, id uint16) bool {
-	if !c.link.Flush() {
+	if c.link.Flush() >= relay.Closed {
 		return false
 	}
 	if w := c.link.WantWrite(); w != c.writes {

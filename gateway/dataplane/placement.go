@@ -118,11 +118,11 @@ func (s *Shard) lose(c *conn, why string) {
 		s.wait(&s.unplaced, i, noConn)
 	}
 	s.scratch = orphans[:0]
-	c.link.Close()
-	worker, pool, reason := c.worker, c.pool, c.link.Reason()
-	*c = conn{}
+	worker, pool := c.worker, c.pool
 	if why == "" {
-		why = reason
+		why = c.link.Reason().String()
 	}
+	c.link.Close()
+	*c = conn{}
 	s.hooks.Lost(s.id, worker, pool, why)
 }

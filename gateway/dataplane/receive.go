@@ -23,10 +23,10 @@ func (s *Shard) receive(side ingress.Side) int {
 
 // accept parses one packet and places it. owner is the shard whose port the frame is parked in.
 func (s *Shard) accept(f *ingress.Frame, side ingress.Side, owner int) {
-	var in packet.Info
-	packet.Parse(f.Data, int(f.Wire), &in)
+	in, key := &s.info, &s.key
+	packet.Parse(f.Data, int(f.Wire), in)
 	led := &s.led.Ports[side]
-	if in.Kind == packet.NotIP || bypasses(f.Data, &in) {
+	if in.Kind == packet.NotIP || bypasses(f.Data, in) {
 		s.arrive(led, f)
 		if in.Problem != packet.OK {
 			s.led.Problems[in.Problem]++
@@ -40,9 +40,8 @@ func (s *Shard) accept(f *ingress.Frame, side ingress.Side, owner int) {
 		s.leave(i)
 		return
 	}
-	var key packet.Key
-	reverse := in.Key(f.Data, &key)
-	sub, chain := s.place(&in, f.Data, &key, side)
+	reverse := in.Key(f.Data, key)
+	sub, chain := s.place(in, f.Data, key, side)
 	if len(s.peers) > 1 && int(sub)%len(s.peers) != s.id {
 		s.handOver(int(sub)%len(s.peers), f, side)
 		return
@@ -58,7 +57,7 @@ func (s *Shard) accept(f *ingress.Frame, side ingress.Side, owner int) {
 		}
 	}
 
-	flow, fresh := s.flows.Get(&key, s.now)
+	flow, fresh := s.flows.Get(key, s.now)
 	full := flow == flowtable.None
 	if full {
 		s.led.FlowTableFull++
@@ -67,7 +66,7 @@ func (s *Shard) accept(f *ingress.Frame, side ingress.Side, owner int) {
 	e := s.flows.Entry(flow)
 	if fresh || full {
 		if chain < 0 {
-			chain = s.cfg.Classify(&in, f.Data, side == ingress.Outside)
+			chain = s.cfg.Classify(in, f.Data, side == ingress.Outside)
 		}
 		if chain < 0 {
 			chain = noChain
@@ -91,7 +90,7 @@ func (s *Shard) accept(f *ingress.Frame, side ingress.Side, owner int) {
 		}
 		return
 	}
-	sl.headers = headerBytes(&in, f.Data)
+	sl.headers = headerBytes(in, f.Data)
 	s.enqueue(i, e, dir)
 	if chain == noChain { // behind packets of an overflow entry that are still away
 		sl.flags |= bypassed

@@ -1,5 +1,7 @@
 package dataplane
 
+import "time"
+
 // settleLate looks for what is late: packets parked longer than --max-delay, and workers that answer nothing.
 func (s *Shard) settleLate() {
 	limit := s.now - s.cfg.MaxDelay.Nanoseconds()
@@ -19,6 +21,14 @@ func (s *Shard) settleLate() {
 		}
 	}
 	s.flows.Expire(s.now, 64)
+	if s.now >= s.nextReport {
+		s.nextReport = s.now + int64(time.Second)
+		for id := range s.conns {
+			if c := &s.conns[id]; c.used && c.link.RequestReport() && !s.push(c, uint16(id)) {
+				s.lose(c, "")
+			}
+		}
+	}
 }
 
 // settle decides slot i without a worker, by the policy for what it was waiting for.

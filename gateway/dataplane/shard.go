@@ -8,6 +8,8 @@ import (
 
 	"github.com/granule-nf/granule/flowtable"
 	"github.com/granule-nf/granule/ingress"
+	"github.com/granule-nf/granule/ingress/packet"
+	"github.com/granule-nf/granule/relay"
 	"golang.org/x/sys/unix"
 )
 
@@ -31,12 +33,16 @@ type Shard struct {
 	current     uint16 // connection whose answers are being handled
 	poller      poller
 	now         int64 // the turn's clock, ns since the Unix epoch
+	nextBeat    int64
+	nextReport  int64
 	nextCheck   int64 // when to look for what is late
 	led         Ledger
 	stopBy      int64
 	publishedAt int64
 	stopping    bool
 
+	info    packet.Info // of the packet at hand; a field, because a classifier is called with its address
+	key     packet.Key
 	rx      [maxBurst]ingress.Frame
 	tx      [maxBurst]ingress.Frame
 	release [2][]uint32
@@ -128,13 +134,13 @@ func (s *Shard) turn(sleep bool) (worked, more bool) {
 		}
 	}
 	s.flush(full)
-	pending := s.send(ingress.Inside)
-	pending = s.send(ingress.Outside) || pending
-	s.giveBack()
 	if s.now >= s.nextCheck {
 		s.settleLate()
 		s.nextCheck = s.now + int64(time.Millisecond)
 	}
+	pending := s.send(ingress.Inside)
+	pending = s.send(ingress.Outside) || pending
+	s.giveBack()
 	if s.now >= s.nextBeat {
 		s.hooks.Beat(s.id)
 		s.nextBeat = s.now + int64(10*time.Millisecond)
@@ -174,7 +180,8 @@ func (s *Shard) answers(events []unix.EpollEvent) (handled int) {
 			}
 			handled++
 			s.current = uint16(ev.Fd)
-			if ev.Events&unix.EPOLLOUT != 0 && !s.push(c, s.current) || !c.link.Read(s) {
+			c.link.Tick(s.now)
+			if ev.Events&unix.EPOLLOUT != 0 && !s.push(c, s.current) || c.link.Read(s) >= relay.Closed {
 				s.lose(c, "")
 				continue
 			}

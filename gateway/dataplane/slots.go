@@ -40,7 +40,7 @@ type slot struct {
 	owner         uint8 // shard whose port owns the frame
 	flags         uint8
 	holder        uint16 // connection that has it or that it waits for
-	_             [2]byte
+	_             [10]byte
 }
 
 // A slot fills a cache line exactly: the compiler refuses any other size.

@@ -1,0 +1,156 @@
+package dataplane
+
+import (
+	"testing"
+	"time"
+)
+
+// Random sends, answers, deaths, placements, full ports and late packets, against the naive model: a list for each flow and
+// direction. Whatever happens, each packet leaves once or is dropped once, in order, and the ledger closes in every turn.
+func TestShardAgainstModel(t *testing.T) {
+	for seed := range uint64(10) {
+		runModel(t, seed, 2000)
+	}
+}
+
+func runModel(t *testing.T, seed uint64, steps int) {
+	rnd := rng(t, seed)
+	stages := 1 + rnd.IntN(2)
+	r := newRig(t, func(c *Config) {
+		c.Chains = []Chain{{Name: "c", Stages: stages}}
+		c.Stages = make([]Stage, stages)
+		c.FailureClosed, c.OverloadClosed = rnd.IntN(2) == 0, rnd.IntN(2) == 0
+		c.Flows = 16 // fewer than there are flows: some share their sub-flow's order
+		c.Slots = 128
+	})
+	type lane struct {
+		flow uint16
+		back bool
+	}
+	sent := map[lane][]uint64{}
+	var links []*fakeLink
+	pools := map[*fakeLink]int{}
+	next, version := uint32(0), uint64(0)
+	seq, total := uint64(0), 0
+
+	connect := func() {
+		next++
+		l := newFakeLink(t, next, 1+rnd.IntN(40))
+		links = append(links, l)
+		pools[l] = rnd.IntN(stages)
+		r.s.Connect(l, pools[l])
+	}
+	alive := func() (ls []*fakeLink) {
+		for _, l := range links {
+			if !l.closed {
+				ls = append(ls, l)
+			}
+		}
+		return ls
+	}
+	place := func() {
+		version++
+		p := &Placement{Version: version, Pools: make([]Pool, stages)}
+		for pool := range p.Pools {
+			var have []uint32
+			for _, l := range alive() {
+				if pools[l] == pool && !l.broken {
+					have = append(have, l.worker)
+				}
+			}
+			for sub := range p.Pools[pool] {
+				if len(have) > 0 {
+					p.Pools[pool][sub] = have[len(have)-1] // the newest has all: the older ones leave
+				}
+			}
+		}
+		r.s.Place(p)
+	}
+	for range steps {
+		switch x := rnd.IntN(100); {
+		case x < 50:
+			side := rnd.IntN(2)
+			for range rnd.IntN(20) {
+				k := lane{uint16(1000 + rnd.IntN(24)), side == 1}
+				r.ports[side].in = append(r.ports[side].in, udp(k.flow, k.back, seq))
+				sent[k] = append(sent[k], seq)
+				seq++
+				total++
+			}
+		case x < 85:
+			for _, l := range alive() {
+				if !l.broken {
+					l.answer(rnd.IntN(30), func(int) uint8 { return uint8(max(0, rnd.IntN(10)-7)) })
+				}
+			}
+		case x < 88:
+			connect()
+			r.turn(1)
+			place()
+		case x < 91:
+			if ls := alive(); len(ls) > 0 {
+				l := ls[rnd.IntN(len(ls))]
+				l.broken = true
+				l.poke()
+			}
+		case x < 93:
+			r.later(r.s.cfg.MaxDelay / 2)
+			for i := range r.s.conns {
+				r.s.conns[i].progress = r.s.now
+			}
+		case x < 95:
+			r.ports[rnd.IntN(2)].room = rnd.IntN(5)
+		case x < 98:
+			r.ports[0].room, r.ports[1].room = -1, -1
+		default:
+			place()
+		}
+		r.turn(1)
+	}
+	r.ports[0].room, r.ports[1].room = -1, -1
+	for range 10 { // whatever is left settles, once the backlog on the ports has been taken in
+		for len(r.ports[0].in)+len(r.ports[1].in) > 0 {
+			r.turn(1)
+			r.later(r.s.cfg.MaxDelay + time.Second)
+		}
+		r.turn(1)
+		r.later(r.s.cfg.MaxDelay + time.Second)
+	}
+	led := r.ledger()
+	if led.Ports[0].InFlight+led.Ports[1].InFlight != 0 {
+		t.Fatalf("seed %d: %d packets are still in flight", seed, led.Ports[0].InFlight+led.Ports[1].InFlight)
+	}
+	left := map[lane][]uint64{}
+	for side, p := range r.ports {
+		for _, f := range p.out {
+			flow, back := flowOf(f)
+			if back != (side == 0) {
+				t.Fatalf("seed %d: a packet left on the side it came from", seed)
+			}
+			left[lane{flow, back}] = append(left[lane{flow, back}], seqOf(f))
+		}
+	}
+	gone := 0
+	for k, out := range left {
+		all, i := sent[k], 0
+		for _, s := range out {
+			for i < len(all) && all[i] != s {
+				i++
+			}
+			if i == len(all) {
+				t.Fatalf("seed %d: flow %v: packet %d left twice or out of order", seed, k, s)
+			}
+			i++
+		}
+		gone += len(out)
+	}
+	dropped := 0
+	for side := range led.Ports {
+		for _, n := range led.Ports[side].Dropped {
+			dropped += int(n)
+		}
+	}
+	if gone+dropped != total {
+		t.Fatalf("seed %d: %d packets went in, %d left and %d were dropped", seed, total, gone, dropped)
+	}
+}
