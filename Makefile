@@ -1,0 +1,47 @@
+# make build   both binaries, static: bin/granule, bin/bootstrap (this machine), dist/bootstrap-{amd64,arm64}.zip by `make artifact`
+# make demo    the whole thing on this machine, in namespaces of its own
+# make test    every test; what needs root and has none is skipped by name
+# make check   formatting, vet, lint, generated files, every benchmark once, every fuzz target for a moment
+# make bench   the figures of README.md, as ratios
+# make fuzz    every fuzz target for FUZZTIME
+SHELL    := /bin/bash
+GO       ?= go
+FUZZTIME ?= 30s
+LDFLAGS  := -s -w -X main.version=$(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+LINT     := bin/tools/golangci-lint
+
+.PHONY: build artifact demo test check bench fuzz clean
+build:
+	$(BUILD) -o bin/granule ./gateway
+	$(BUILD) -tags lambda.norpc -o bin/bootstrap ./lambdaworker
+
+artifact:
+	for arch in amd64 arm64; do \
+	  GOOS=linux GOARCH=$$arch $(BUILD) -tags lambda.norpc -o dist/$$arch/bootstrap ./lambdaworker || exit 1; done
+
+demo: build
+	bin/granule demo --bootstrap bin/bootstrap
+
+test: build artifact
+	$(GO) run ./perf/testrun
+
+check: $(LINT)
+	@fmt=$$(gofmt -l .); test -z "$$fmt" || { echo "not gofmt'ed: $$fmt"; exit 1; }
+	$(GO) vet ./...
+	$(LINT) run ./...
+	./ingress/xdpprog/stale.sh
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./...
+	$(GO) run ./perf/fuzzall -time 3s
+
+$(LINT):
+	GOBIN=$(CURDIR)/bin/tools $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+bench: build
+	$(GO) run ./perf/bench --granule bin/granule --bootstrap bin/bootstrap
+
+fuzz:
+	$(GO) run ./perf/fuzzall -time $(FUZZTIME)
+
+clean:
+	rm -rf bin dist

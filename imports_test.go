@@ -1,0 +1,75 @@
+package granule_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/granule-nf/granule/"
+
+// borders says who may import whom, of ours, in code that ships. A package falls under the longest prefix that names it.
+var borders = map[string]struct {
+	may []string
+	why string
+}{
+	"ingress/packet":      {nil, "a leaf: both sides parse with it"},
+	"relay/wire":          {nil, "a leaf: both sides speak it"},
+	"lambdaworker/state":  {nil, "a leaf: state must not know what a packet is"},
+	"ingress":             {[]string{"ingress"}, "frames in and out, and nothing of what happens between"},
+	"flowtable":           {[]string{"ingress/packet"}, "benchmarked with no network"},
+	"relay":               {[]string{"relay"}, "it moves batches and does not know what is in them"},
+	"lambdaworker/nf":     {[]string{"lambdaworker/nf", "lambdaworker/state", "ingress/packet"}, "functions are benchmarked with no network, and run in replay"},
+	"lambdaworker":        {[]string{"lambdaworker", "relay", "ingress/packet"}, "a worker never has the gateway's side in it"},
+	"gateway/dataplane":   {[]string{"ingress", "flowtable", "relay"}, "the packet path knows no functions and no cloud"},
+	"gateway/coordinator": {[]string{"gateway/dataplane"}, "it decides, and forwards nothing"},
+	"gateway/locallambda": {nil, "it stands in for a service that knows nothing of us"},
+	"gateway/console":     {[]string{"gateway/dataplane", "gateway/coordinator", "ingress", "ingress/packet"}, "it shows, and steers nothing"},
+	"gateway/chain":       {[]string{"gateway/chain", "lambdaworker/nf", "lambdaworker/state", "ingress/packet"}, "what is checked is what a worker runs"},
+	"gateway":             {[]string{""}, "assembly"},
+	"perf":                {[]string{""}, "measuring"},
+	"":                    {[]string{""}, "tests of the whole"},
+}
+
+func TestImportBorders(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		from := strings.TrimPrefix(p.ImportPath+"/", module)
+		from = strings.TrimSuffix(from, "/")
+		rule := from
+		for {
+			if _, ok := borders[rule]; ok || rule == "" {
+				break
+			}
+			rule = rule[:max(0, strings.LastIndexByte(rule, '/'))]
+		}
+		for _, imp := range p.Imports {
+			to, ours := strings.CutPrefix(imp, module)
+			if !ours {
+				continue
+			}
+			ok := false
+			for _, may := range borders[rule].may {
+				ok = ok || may == "" || to == may || strings.HasPrefix(to, may+"/")
+			}
+			if !ok {
+				t.Errorf("%s imports %s; it may not: %s", from, to, borders[rule].why)
+			}
+		}
+	}
+}
