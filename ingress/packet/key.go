@@ -82,6 +82,7 @@ func isError(proto, typ uint8) bool {
 // its own length fields are not believed; ports are enough.
 func quotedKey(frame []byte, in *Info, k *Key) (reverse, ok bool) {
 	var q Info
+	frame = frame[:min(int(in.End), len(frame))] // what pads the frame is no quotation
 	p := int(in.L4) + 8
 	if !ParseQuoted(frame, p, in.Kind, &q) || q.Frag && !q.FirstFrag {
 		return false, false

@@ -16,6 +16,7 @@ const (
 // Problem keeps what was found before it: Kind is set as soon as a whole IP header is there.
 func Parse(frame []byte, wire int, in *Info) {
 	*in = Info{}
+	wire = max(wire, len(frame)) // captures exist whose records claim less
 	in.End = uint32(wire)
 	if len(frame) < 14 {
 		in.Problem = ShortEthernet
