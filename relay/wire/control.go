@@ -1,0 +1,96 @@
+package wire
+
+const byeSize = 4
+
+// AppendEvents appends an Events frame: EVE JSON lines, each ended by a newline, and how many were lost before them for
+// want of room. Lines that do not fit into one frame are the caller's to split at a newline.
+func AppendEvents(dst, lines []byte, lost, credit uint32) []byte {
+	dst = Header{Type: TypeEvents, Length: uint32(4 + len(lines)), Credit: credit}.Append(dst)
+	dst = le.AppendUint32(dst, lost)
+	return append(dst, lines...)
+}
+
+// ParseEvents returns what AppendEvents was given. ParseHeader has checked the length.
+func ParseEvents(body []byte) (lines []byte, lost uint32, fault Fault) {
+	if len(body) < 4 {
+		return nil, 0, FaultShort
+	}
+	return body[4:], le.Uint32(body), FaultNone
+}
+
+// AppendReportRequest appends a request for a Report, which will carry the same sequence.
+func AppendReportRequest(dst []byte, sequence uint32) []byte {
+	return Header{Type: TypeReportRequest, Sequence: sequence}.Append(dst)
+}
+
+// AppendReport appends a Report: one JSON value.
+func AppendReport(dst, json []byte, sequence, credit uint32) []byte {
+	dst = Header{Type: TypeReport, Length: uint32(len(json)), Sequence: sequence, Credit: credit}.Append(dst)
+	return append(dst, json...)
+}
+
+// AppendTime appends a frame whose body is one point in time, ns since the Unix epoch: Ping (now), Pong (that of the Ping)
+// or Drain (when the worker will be gone).
+func AppendTime(dst []byte, t Type, ns int64, credit uint32) []byte {
+	dst = Header{Type: t, Length: 8, Credit: credit}.Append(dst)
+	return le.AppendUint64(dst, uint64(ns))
+}
+
+// ParseTime returns the time of a Ping, Pong or Drain.
+func ParseTime(body []byte) (ns int64, fault Fault) {
+	if len(body) != 8 {
+		return 0, FaultShort
+	}
+	return int64(le.Uint64(body)), FaultNone
+}
+
+// AppendRetire appends a Retire frame.
+func AppendRetire(dst []byte) []byte { return Header{Type: TypeRetire}.Append(dst) }
+
+// AppendState appends a State frame: a part of an import, which is complete with the first one where more is false.
+func AppendState(dst, part []byte, more bool) []byte {
+	h := Header{Type: TypeState, Length: uint32(len(part))}
+	if more {
+		h.Flags = FlagMore
+	}
+	return append(h.Append(dst), part...)
+}
+
+// ByeReason is why a side closes the connection.
+type ByeReason uint8
+
+// Reasons.
+const (
+	ByeDone     ByeReason = iota // everything was answered
+	ByeRefused                   // the join was refused
+	ByeVersion                   // the join was of another version
+	ByeFormat                    // the peer broke the format
+	ByeIdle                      // the peer was silent for too long
+	ByeDeadline                  // the worker's time is over
+	ByeInternal                  // the side failed by itself
+	NumByes
+)
+
+var byeNames = [NumByes]string{"done", "refused", "version", "format", "idle", "deadline", "internal"}
+
+// String returns the reason's name.
+func (r ByeReason) String() string {
+	if r < NumByes {
+		return byeNames[r]
+	}
+	return "unknown"
+}
+
+// AppendBye appends a Bye frame. fault is for ByeFormat.
+func AppendBye(dst []byte, reason ByeReason, fault Fault) []byte {
+	dst = Header{Type: TypeBye, Length: byeSize}.Append(dst)
+	return append(dst, byte(reason), byte(fault), 0, 0)
+}
+
+// ParseBye returns what AppendBye was given.
+func ParseBye(body []byte) (reason ByeReason, theirs Fault, fault Fault) {
+	if len(body) != byeSize {
+		return 0, 0, FaultShort
+	}
+	return ByeReason(body[0]), Fault(body[1]), FaultNone
+}
