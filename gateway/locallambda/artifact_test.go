@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,6 +35,10 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
+	if err := os.Chmod(folder, 0o755); err != nil { // other users' functions run from it too
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	bootstrap = filepath.Join(folder, "bootstrap")
 	build := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", bootstrap, "./testdata/function")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -46,9 +51,9 @@ func buildAndRun(m *testing.M) int {
 
 // answer is what testdata/function returns.
 type answer struct {
-	PID, Count, Child, Left, Procs        int
-	Text, RequestID, ARN, Client, WorkDir string
-	Env                                   []string
+	PID, Count, Child, Left, Procs, UID, GID, Pdeathsig int
+	Text, RequestID, ARN, Client, WorkDir               string
+	Env                                                 []string
 }
 
 // startService runs one function "f" of the test artifact and checks at the end that nothing of it is left.
@@ -79,6 +84,7 @@ func checkNothingLeft(t *testing.T, s *Service) {
 	if pids := processesOf(bootstrap, os.Getpid()); len(pids) > 0 {
 		t.Errorf("processes left after Close: %v", pids)
 	}
+	eventually(t, "all goroutines of the service have ended", func() bool { return len(goroutinesLeft()) == 0 })
 	for _, parent := range []string{s.enforcer.groups.memory, s.enforcer.groups.cpu} {
 		if parent == "" {
 			continue
@@ -88,6 +94,17 @@ func checkNothingLeft(t *testing.T, s *Service) {
 			t.Errorf("control groups left after Close: %v %v", left, err)
 		}
 	}
+}
+
+// goroutinesLeft are those that run this package's code, tests apart.
+func goroutinesLeft() (left []string) {
+	buffer := make([]byte, 1<<20)
+	for stack := range strings.SplitSeq(string(buffer[:runtime.Stack(buffer, true)]), "\n\n") {
+		if strings.Contains(stack, "/locallambda.(*") && !strings.Contains(stack, "testing.tRunner") {
+			left = append(left, stack)
+		}
+	}
+	return left
 }
 
 // processesOf lists processes that run an executable; parent 0 means anybody's children.

@@ -158,6 +158,8 @@ func (s *Service) coldStart(fn *function) (*environment, error) {
 		variables: fn.variables(s.runtimeAddress+"/"+e.secret, stream),
 		memory:    uint64(fn.MemoryMB) << 20,
 		cpus:      fn.CPUs,
+		uid:       fn.UID,
+		gid:       fn.GID,
 		output:    e.output,
 	})
 	s.mu.Lock()

@@ -29,6 +29,9 @@ func findCgroups(mounts, ownGroup string) cgroups {
 			c, err := useTwo(parent)
 			if err == nil {
 				sweep(parent)
+				err = c.probe()
+			}
+			if err == nil {
 				return c
 			}
 			reasons = append(reasons, err)
@@ -38,10 +41,25 @@ func findCgroups(mounts, ownGroup string) cgroups {
 	c.memory = useOne(one["memory"])
 	c.cpu = useOne(one["cpu"])
 	if c.memory != "" || c.cpu != "" {
+		if err := c.probe(); err != nil {
+			return cgroups{why: errors.Join(append(reasons, err)...)}
+		}
+		if c.memory == "" || c.cpu == "" {
+			c.why = errors.New("the memory or the cpu controller is not mounted, or not writable")
+		}
 		return c
 	}
 	reasons = append(reasons, errors.New("no writable memory or cpu controller is mounted"))
 	return cgroups{why: errors.Join(reasons...)}
+}
+
+// probe makes a group and removes it: a mount may be read-only, or delegated in part, in ways that only trying shows.
+func (c cgroups) probe() error {
+	g, err := c.create(minMemoryMB<<20, 1)
+	if err != nil {
+		return err
+	}
+	return g.remove()
 }
 
 // useTwo sees to it that groups made in parent have the memory and the cpu controller.

@@ -58,6 +58,9 @@ type Function struct {
 	ReservedConcurrency int
 	// CPUs is the share of processor time in vCPU; 0 takes MemoryMB/1769 as the platform does, a negative value lifts the limit.
 	CPUs float64
+	// UID and GID run the function as somebody else than the gateway, which has to be root for that; 0 keeps the
+	// gateway's. The artifact's folder must be open to that user.
+	UID, GID uint32
 	// Environment is added to the platform's own variables. The gateway's environment is never passed on.
 	Environment map[string]string
 	// ColdStart is added before a new environment's process starts: download and sandbox boot on the platform.
@@ -148,6 +151,12 @@ func (f Function) validate(index int) error {
 	}
 	if f.ColdStart < 0 || f.IdleTimeout < 0 || f.EventMaxAge < 0 {
 		fail("cold start %v, idle timeout %v and event age %v: expected none below 0", f.ColdStart, f.IdleTimeout, f.EventMaxAge)
+	}
+	if (f.UID == 0) != (f.GID == 0) {
+		fail("uid is %d and gid %d: expected both, or neither", f.UID, f.GID)
+	}
+	if f.UID != 0 && os.Geteuid() != 0 && os.Geteuid() != int(f.UID) {
+		fail("uid is %d: only root can run a function as somebody else (this process runs as %d)", f.UID, os.Geteuid())
 	}
 	for name := range f.Environment {
 		if reservedVariables[name] {

@@ -32,6 +32,7 @@ func TestBadConfigurationIsRefusedWithItsReason(t *testing.T) {
 		{"timeout", func(c *Config) { c.Functions[0].Timeout = 901 * time.Second }, "timeout is 15m1s"},
 		{"concurrency", func(c *Config) { c.Functions[0].ReservedConcurrency = -2 }, "reserved concurrency is -2"},
 		{"times", func(c *Config) { c.Functions[0].ColdStart = -1 }, "below 0"},
+		{"uid alone", func(c *Config) { c.Functions[0].UID = 65534 }, "uid is 65534 and gid 0"},
 		{"reserved variable", func(c *Config) { c.Functions[0].Environment = map[string]string{"AWS_REGION": "x"} }, "AWS_REGION is set by the platform"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -127,6 +127,7 @@ func (e *environment) serve(inv *invocation) (out outcome, taken bool) {
 	case <-deadline.C:
 		// What comes after the deadline comes too late: the Runtime API refuses it from shutDown on.
 		out = e.responseOr(inv, inv.timedOut)
+		e.proc.memory() // remembered for the report, the dead have none
 		e.shutDown()
 	}
 	select {

@@ -37,7 +37,6 @@ func (p *fakeProcess) exited() <-chan struct{}    { return p.end }
 func (p *fakeProcess) memory() (now, peak uint64) { return 10 << 20, 20 << 20 }
 func (p *fakeProcess) drainOutput()               {}
 func (p *fakeProcess) reason() string             { return p.why }
-func (p *fakeProcess) signalled(name string) int  { return strings.Count(p.history(), ":"+name) }
 func (p *fakeProcess) post(path, body string) int { return p.do("POST", path, body).Code }
 
 func (p *fakeProcess) history() string {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -192,6 +193,18 @@ func TestEnvironmentVariables(t *testing.T) {
 	}
 	if a.WorkDir != filepath.Dir(bootstrap) {
 		t.Errorf("works in %s", a.WorkDir)
+	}
+}
+
+// TestFunctionRunsAsAnotherUser, and is still killed with its service (a change of user clears Pdeathsig if it comes later).
+func TestFunctionRunsAsAnotherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	s := startService(t, func(_ *Config, f *Function) { f.UID, f.GID = 65534, 65534 })
+	a := call(t, s, `{}`)
+	if a.UID != 65534 || a.GID != 65534 || a.Pdeathsig != int(syscall.SIGKILL) {
+		t.Errorf("runs as %d:%d with Pdeathsig %d", a.UID, a.GID, a.Pdeathsig)
 	}
 }
 

@@ -22,7 +22,7 @@ type process interface {
 	exited() <-chan struct{}
 	// reason says how it ended, as the platform words it; empty for exit code 0. Valid once exited is closed.
 	reason() string
-	// memory is the resident size now and at its peak, in bytes; zeros once it has ended.
+	// memory is the resident size now and at its peak, in bytes; after the end, 0 and the peak last seen.
 	memory() (now, peak uint64)
 	// drainOutput moves everything printed so far to the log, so that a tail taken next is complete.
 	drainOutput()
@@ -34,6 +34,7 @@ type launchSpec struct {
 	variables []string
 	memory    uint64 // bytes
 	cpus      float64
+	uid, gid  uint32 // 0 keeps those of this process
 	output    *logTail
 }
 
@@ -47,6 +48,7 @@ type osProcess struct {
 
 	mu     sync.Mutex
 	reaped bool // from here on the pid may belong to somebody else
+	peak   uint64
 }
 
 // start runs the artifact. The process is in its own group (so a signal reaches what it started too), dies with this
@@ -67,6 +69,9 @@ func (s *spawner) start(spec launchSpec) (process, error) {
 	cmd.Stdout, cmd.Stderr = output.child, output.child
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	limits.atStart(cmd.SysProcAttr)
+	if spec.uid != 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: spec.uid, Gid: spec.gid} // and no further groups
+	}
 
 	if err := s.onThread(cmd.Start); err != nil {
 		output.close()
@@ -129,9 +134,11 @@ func (p *osProcess) memory() (now, peak uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.reaped {
-		return 0, 0
+		return 0, p.peak
 	}
-	return residentMemory(p.cmd.Process.Pid)
+	now, peak = residentMemory(p.cmd.Process.Pid)
+	p.peak = max(p.peak, peak) // a zombie has none
+	return now, p.peak
 }
 
 // terminate ends a process as the platform does: SIGTERM, then SIGKILL when the window is over. It returns when the process

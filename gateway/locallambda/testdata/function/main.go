@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -38,9 +39,18 @@ type answer struct {
 	Env       []string `json:",omitempty"`
 	Procs     int
 	WorkDir   string
+	UID, GID  int
+	Pdeathsig int32
 }
 
 var count int
+
+// pdeathsig belongs to a thread, the first one; init runs there.
+var pdeathsig int32
+
+func init() {
+	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_GET_PDEATHSIG, uintptr(unsafe.Pointer(&pdeathsig)), 0)
+}
 
 func main() {
 	switch os.Getenv("START") {
@@ -118,6 +128,8 @@ func handle(ctx context.Context, e event) (any, error) {
 		}
 	}
 	a.WorkDir, _ = os.Getwd()
+	a.UID, a.GID = os.Getuid(), os.Getgid()
+	a.Pdeathsig = pdeathsig
 	return a, nil
 }
 
