@@ -21,6 +21,7 @@ type Table struct {
 	idle    int64
 	live    int
 	evicted uint64
+	batch   uint32
 	onEvict func(flow uint32)
 }
 
@@ -30,9 +31,10 @@ type slot struct {
 }
 
 type entry struct {
-	key  [6]uint64
-	seen int64
-	used bool
+	key   [6]uint64
+	seen  int64
+	batch uint32 // in which it was used last
+	used  bool
 }
 
 // NewTable makes a table for n flows; a flow idle for longer than idle ns is a new flow when its next packet comes. seed
@@ -49,6 +51,16 @@ func NewTable(n int, idle int64, seed uint64) *Table {
 
 // OnEvict sets what is called when a flow's handle is about to mean nothing: evicted, expired or deleted.
 func (t *Table) OnEvict(f func(flow uint32)) { t.onEvict = f }
+
+// NewBatch says that handles given out before are no longer held. Until the next call every flow that Get returns keeps its
+// handle and its meaning: it is neither evicted nor found idle.
+func (t *Table) NewBatch() {
+	if t.batch++; t.batch == 0 { // 0 is where nobody ever calls NewBatch, and nothing is held
+		t.batch = 1
+	}
+}
+
+func (t *Table) held(e *entry) bool { return t.batch != 0 && e.batch == t.batch }
 
 // Cap returns the number of handles.
 func (t *Table) Cap() int { return len(t.entries) }
@@ -75,8 +87,24 @@ func (t *Table) Each(f func(flow uint32)) {
 }
 
 // Get returns the flow of key, made if it was not there, and whether it is new. A flow that was idle too long is
-// forgotten first and counts as new.
+// forgotten first and counts as new. It is None when all flows near the clock's hand belong to the running batch.
 func (t *Table) Get(key *[6]uint64, now int64) (flow uint32, fresh bool) {
+	if flow, fresh = t.place(key, now, t.idle); flow != None {
+		t.entries[flow].seen = now
+		t.entries[flow].batch = t.batch
+	}
+	return flow, fresh
+}
+
+// Put returns the flow of key, made if it was not there, as one that had a packet at seen. It is how flows are imported.
+func (t *Table) Put(key *[6]uint64, seen int64) (flow uint32) {
+	if flow, _ = t.place(key, seen, 1<<63-1); flow != None {
+		t.entries[flow].seen = max(t.entries[flow].seen, seen)
+	}
+	return flow
+}
+
+func (t *Table) place(key *[6]uint64, now, idle int64) (flow uint32, fresh bool) {
 	if len(t.entries) == 0 {
 		return None, false
 	}
@@ -85,18 +113,18 @@ func (t *Table) Get(key *[6]uint64, now int64) (flow uint32, fresh bool) {
 	tag := uint32(h>>32) | 1
 	for t.slots[at].tag != 0 {
 		if s := t.slots[at]; s.tag == tag && t.entries[s.idx].key == *key {
-			e := &t.entries[s.idx]
-			if now-e.seen > t.idle {
+			if e := &t.entries[s.idx]; now-e.seen > idle && !t.held(e) {
 				t.evict(s.idx)
 				fresh = true
 			}
-			e.seen = now
 			return s.idx, fresh
 		}
 		at = (at + 1) & t.mask
 	}
 	if len(t.free) == 0 {
-		t.evictOne()
+		if !t.evictOne() {
+			return None, false
+		}
 		// Deleting shifts slots back; the place found above may not be the first free one any more.
 		for at = uint32(h) & t.mask; t.slots[at].tag != 0; {
 			at = (at + 1) & t.mask
@@ -105,7 +133,7 @@ func (t *Table) Get(key *[6]uint64, now int64) (flow uint32, fresh bool) {
 	idx := t.free[len(t.free)-1]
 	t.free = t.free[:len(t.free)-1]
 	t.slots[at] = slot{tag, idx}
-	t.entries[idx] = entry{key: *key, seen: now, used: true}
+	t.entries[idx] = entry{key: *key, seen: now, batch: t.batch - 1, used: true}
 	t.live++
 	return idx, true
 }
@@ -145,20 +173,26 @@ func (t *Table) evict(flow uint32) {
 	}
 }
 
-// evictOne frees the handle of the flow idle longest among the next eight under the clock's hand.
-func (t *Table) evictOne() {
-	var victim uint32
-	oldest := int64(1<<63 - 1)
-	for range min(8, len(t.entries)) {
-		if e := &t.entries[t.hand]; e.used && e.seen < oldest {
-			victim, oldest = t.hand, e.seen
+// evictOne frees the handle of the flow idle longest among the next eight under the clock's hand that are not in the
+// running batch. It looks at no more than a batch can hold before it gives up.
+func (t *Table) evictOne() bool {
+	victim := None
+	for n, left := 0, 8; n < min(1024, len(t.entries)) && left > 0; n++ {
+		if e := &t.entries[t.hand]; e.used && !t.held(e) {
+			if left--; victim == None || e.seen < t.entries[victim].seen {
+				victim = t.hand
+			}
 		}
 		if t.hand++; int(t.hand) == len(t.entries) {
 			t.hand = 0
 		}
 	}
+	if victim == None {
+		return false
+	}
 	t.evicted++
 	t.Delete(victim)
+	return true
 }
 
 // unslot empties slot at and moves later ones of its run back (no tombstones).
