@@ -69,10 +69,14 @@ func (s *Shard) Rewritten(ref uint64, what uint8, data []byte) {
 }
 
 // Inject implements relay.Handler: a frame that a function made leaves at once; order binds it to nothing.
-func (s *Shard) Inject(_ uint64, side uint8, frame []byte) {
+func (s *Shard) Inject(ref uint64, side uint8, frame []byte) {
 	p := &s.led.Ports[side&1]
 	p.Injected++
-	s.tx[0] = ingress.Frame{Data: frame, Wire: uint32(len(frame)), Time: s.now}
+	at := s.now
+	if t := s.slots.frames[uint32(ref)].Time; t != 0 {
+		at = t // a capture's clock, not ours
+	}
+	s.tx[0] = ingress.Frame{Data: frame, Wire: uint32(len(frame)), Time: at}
 	if s.ports[side&1].Transmit(s.tx[:1]) == 0 {
 		p.Dropped[InjectTxFull]++
 		return

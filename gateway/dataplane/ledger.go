@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/granule-nf/granule/ingress"
 	"github.com/granule-nf/granule/ingress/packet"
 )
 
@@ -28,6 +29,10 @@ type Ledger struct {
 	Delay [24]uint64
 	// DelayNS is the sum of those times.
 	DelayNS uint64
+	// Flows is how many flows the table has now.
+	Flows uint64
+	// Wire are the ports' own counters, a little behind: asking the kernel for them is a system call.
+	Wire [2]ingress.PortStats
 }
 
 // PortLedger is the ledger of one side.

@@ -23,6 +23,7 @@ func (s *Shard) settleLate() {
 	s.flows.Expire(s.now, 64)
 	if s.now >= s.nextReport {
 		s.nextReport = s.now + int64(time.Second)
+		s.askPorts()
 		for id := range s.conns {
 			if c := &s.conns[id]; c.used && c.link.RequestReport() && !s.push(c, uint16(id)) {
 				s.lose(c, "")

@@ -219,13 +219,23 @@ func (s *Shard) close() {
 		}
 	}
 	unix.Close(s.poller.fd)
+	s.askPorts()
 	s.publish()
+}
+
+// askPorts copies the ports' counters into the ledger.
+func (s *Shard) askPorts() {
+	for side, p := range s.ports {
+		s.led.Wire[side] = ingress.PortStats{}
+		p.Stats(&s.led.Wire[side])
+	}
 }
 
 func (s *Shard) publish() {
 	for side := range s.led.Ports {
 		s.led.Ports[side].InFlight = s.slots.inUse[side]
 	}
+	s.led.Flows = uint64(s.flows.Len())
 	s.published.store(&s.led)
 	s.publishedAt = s.now
 	s.turns.Add(1)
@@ -290,5 +300,8 @@ func (s *Shard) Stop(grace time.Duration) {
 	})
 }
 
-// FlowTable returns occupancy for status: entries in use and in all, and bytes a flow.
-func (s *Shard) FlowTable() (used, capacity int) { return s.flows.Len(), s.flows.Cap() }
+// Flows returns how many flows the shard's table has room for.
+func (s *Shard) Flows() int { return s.flows.Cap() }
+
+// Slots returns how many packets the shard can park.
+func (s *Shard) Slots() int { return len(s.slots.s) }

@@ -84,12 +84,15 @@ func TestWarmEnvironmentsAreReusedLastFirst(t *testing.T) {
 	for range 2 {
 		go func() { results <- call(t, s, `{"Do":"sleep","MS":300}`).PID }()
 	}
-	a, b := <-results, <-results
-	if a == b {
+	if a, b := <-results, <-results; a == b {
 		t.Fatal("two calls at once shared a process")
 	}
-	if c := call(t, s, `{}`); c.PID != b || c.Count != 2 {
-		t.Errorf("third call went to %d, expected the one used last (%d)", c.PID, b)
+	// With both free, one call after another stays with the process that the first of them took.
+	last := call(t, s, `{}`).PID
+	for i := range 3 {
+		if c := call(t, s, `{}`); c.PID != last || c.Count != i+3 {
+			t.Errorf("call %d went to %d (its call %d), expected the one used last (%d)", i, c.PID, c.Count, last)
+		}
 	}
 	list := s.List()
 	if len(list) != 2 {

@@ -21,11 +21,15 @@ type WireConfig struct {
 	Mode         xdpprog.Mode  // asked for
 	AllowGeneric bool          // take generic mode where the driver refuses native
 
-	Override    []string // interfaces that may be ports although something speaks against it
-	WorkerAddrs []string // addresses that workers and cloud are reached at; the route to them must not be a port's
-	LeaveRelay  bool     // at Close, leave the program relaying or dropping by policy; by default nothing stays
-	Port        Config   // sizes and modes of every queue; Ifindex, Queue and Jumbo are filled in
-	Jumbo       bool     // frames up to MTU 9700
+	Queues        int      // RX queues that will be served; 0: all. Fewer than an interface has is refused
+	Override      []string // interfaces that may be ports although the machine would be cut off
+	WorkerAddrs   []string // addresses of workers and cloud endpoints; the route to them must not lead through a port
+	SSHConnection string   // value of SSH_CONNECTION, for the same reason
+	NoPromisc     bool     // take only frames addressed to the interfaces (in a VPC nothing else arrives)
+
+	LeaveRelay bool   // at Close, leave the program relaying or dropping by policy; by default nothing stays
+	Port       Config // sizes and modes of every queue; Ifindex, Queue and Jumbo are filled in
+	Jumbo      bool   // frames up to MTU 9700
 }
 
 // Wire is a pair of interfaces with the XDP program on both and a Port for every RX queue.
@@ -34,6 +38,9 @@ type Wire struct {
 	nics  [2]nic.Facts
 	relay *xdpprog.Relay
 	ports [2][]*Port
+
+	links   *linkWatch
+	promisc [2]*promisc
 }
 
 // Open checks the interfaces, attaches the program and binds every RX queue of both, in the calling thread's network
@@ -43,13 +50,24 @@ func Open(cfg WireConfig) (_ *Wire, err error) {
 	if err := supported(); err != nil {
 		return nil, err
 	}
-	if cfg.Instance == "" {
-		cfg.Instance = "default"
+	cfg = cfg.withDefaults()
+	if err := cfg.Port.Validate(); err != nil {
+		return nil, err
 	}
 	w := &Wire{cfg: cfg}
 	for s := range w.nics {
 		if w.nics[s], err = nic.Inspect(cfg.Interfaces[s]); err != nil {
 			return nil, fmt.Errorf("%s port: %w", ingress.Side(s), err)
+		}
+	}
+	if err := nic.Refuse(w.nics, cfg.limits()); err != nil {
+		return nil, fmt.Errorf("refused as a port:\n%w", err)
+	}
+	var leftover [2]bool
+	for s, f := range w.nics {
+		leftover[s] = xdpprog.Leftover(cfg.BPFFS, cfg.Instance, f.Index)
+		if foreign, ok := xdpprog.Attached(f.Index); ok && !leftover[s] {
+			return nil, fmt.Errorf("%s port %s: %w: %s", ingress.Side(s), f.Name, xdpprog.ErrForeign, foreign)
 		}
 	}
 	w.relay, err = xdpprog.Open(xdpprog.Config{
@@ -66,6 +84,16 @@ func Open(cfg WireConfig) (_ *Wire, err error) {
 			err = errors.Join(err, w.Close())
 		}
 	}()
+	if w.links, err = watchLinks(w.nics); err != nil {
+		return nil, err
+	}
+	for s, f := range w.nics {
+		if !cfg.NoPromisc {
+			if w.promisc[s], err = makePromiscuous(w.links.ask, f.Index, cfg.FailOpen, f.Promisc, leftover[s]); err != nil {
+				return nil, fmt.Errorf("%s port %s: %w", ingress.Side(s), f.Name, err)
+			}
+		}
+	}
 	for s := range w.nics {
 		for queue := range w.nics[s].RXQueues {
 			if err = w.openQueue(ingress.Side(s), queue); err != nil {
@@ -79,7 +107,7 @@ func Open(cfg WireConfig) (_ *Wire, err error) {
 func (w *Wire) openQueue(s ingress.Side, queue int) error {
 	c := w.cfg.Port
 	c.Ifindex, c.Queue, c.Jumbo = w.nics[s].Index, queue, w.cfg.Jumbo
-	p, err := OpenPort(c, nil)
+	p, err := OpenPort(c, &w.links.up[s])
 	if err != nil {
 		return fmt.Errorf("%s port %s: %w", s, w.nics[s].Name, err)
 	}
@@ -106,6 +134,32 @@ func (w *Wire) Close() error {
 		for _, p := range w.ports[s] {
 			errs = append(errs, p.Close())
 		}
+		if w.promisc[s] != nil {
+			errs = append(errs, w.promisc[s].close(w.links.ask, w.cfg.LeaveRelay))
+		}
+	}
+	if w.links != nil {
+		w.links.close()
 	}
 	return errors.Join(errs...)
+}
+
+func (c WireConfig) withDefaults() WireConfig {
+	if c.Instance == "" {
+		c.Instance = "default"
+	}
+	if c.BPFFS == "" {
+		c.BPFFS = xdpprog.DefaultBPFFS
+	}
+	if c.MaxAge == 0 {
+		c.MaxAge = xdpprog.DefaultMaxAge
+	}
+	return c
+}
+
+func (c *WireConfig) limits() nic.Limits {
+	return nic.Limits{
+		MaxQueues: xdpprog.MaxQueues, Sockets: c.Queues, Jumbo: c.Jumbo,
+		WorkerAddrs: c.WorkerAddrs, SSHConnection: c.SSHConnection, Override: c.Override,
+	}
 }

@@ -26,6 +26,13 @@ type Facts struct {
 	RXQueues  int // in use
 	MaxQueues int
 	Offloads  map[ethtool.Feature]bool // those that the driver told
+
+	Ethernet      bool     // its frames have Ethernet headers
+	Master        int      // index of the bridge or bond that it belongs to, or 0
+	MasterName    string   // of that
+	Children      []string // VLANs and the like that stand on it
+	Addresses     []string // with prefix, but for link-local ones
+	DefaultRoutes []int    // tables that have a default route through it
 }
 
 // Inspect looks at an interface.
@@ -57,5 +64,5 @@ func Inspect(name string) (Facts, error) {
 			f.Offloads[feature] = on
 		}
 	}
-	return f, nil
+	return f, f.surroundings(l)
 }

@@ -1,0 +1,87 @@
+package firewall
+
+import (
+	"github.com/granule-nf/granule/ingress/packet"
+	"github.com/granule-nf/granule/lambdaworker/nf"
+	"github.com/granule-nf/granule/lambdaworker/state"
+)
+
+func init() {
+	nf.Register(nf.Type{Name: "firewall", Doc: "Accepts, drops or rejects packets by an nftables rule set.", New: New})
+}
+
+// Firewall is the function. It is used by one goroutine.
+type Firewall struct {
+	program  *program
+	options  options
+	counts   []count
+	exported []count // what AppendShared has told of counts
+	limits   []bucket
+	flows    *state.Table
+	track    *tracker
+	cache    *cache
+	events   events
+	answers  answers
+
+	verdicts  [nf.NumVerdicts]uint64
+	malformed uint64
+	path      path // of the packet that is being judged
+}
+
+// Needs follows from the rules: flows where they ask for ct state, injection where they reject.
+func (f *Firewall) Needs() nf.Needs {
+	return nf.Needs{Reads: nf.Headers, Flows: f.program.tracks, Injects: f.program.rejects}
+}
+
+// Process judges the packets of a batch.
+func (f *Firewall) Process(b *nf.Batch) {
+	var v view
+	for _, i := range b.Live {
+		p := &b.Packets[i]
+		if p.Kind == packet.NotIP {
+			if broken(p) {
+				f.broken(b, i)
+			}
+			continue
+		}
+		switch p.Problem {
+		case packet.BadIPVersion, packet.BadIPHeaderLen, packet.BadIPLength:
+			f.broken(b, i)
+			continue
+		}
+		v.look(p)
+		f.judge(b, i, &v)
+	}
+}
+
+// broken: the EtherType says IP and the header is not one.
+func broken(p *nf.Packet) bool {
+	return p.EtherType == packet.EtherIPv4 || p.EtherType == packet.EtherIPv6
+}
+
+// broken settles a packet that a router's IP layer throws away before any rule sees it.
+func (f *Firewall) broken(b *nf.Batch, i uint16) {
+	f.malformed++
+	if f.options.passMalformed {
+		return
+	}
+	f.decide(b, i, nf.DropMalformed)
+}
+
+func (f *Firewall) judge(b *nf.Batch, i uint16, v *view) {
+	d := f.evaluate(b, i, v)
+	f.decide(b, i, d)
+}
+
+func (f *Firewall) decide(b *nf.Batch, i uint16, d nf.Verdict) {
+	f.verdicts[d]++
+	if d != nf.Pass {
+		b.Drop(i, d)
+	}
+}
+
+func (f *Firewall) count(at int32, v *view) {
+	c := &f.counts[at]
+	c.packets++
+	c.bytes += uint64(v.p.IPLen)
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+
+	"github.com/granule-nf/granule/lambdaworker/nf"
+	"github.com/granule-nf/granule/relay/wire"
+)
+
+// work runs one batch through the stage and appends the answer. It allocates nothing.
+func (l *link) work(h wire.Header, body []byte) wire.Fault {
+	if fault := l.batch.Parse(h, body); fault != wire.FaultNone {
+		return fault
+	}
+	l.pipeline.Start()
+	p := &l.packet
+	for l.batch.Next(p) {
+		side := nf.Inside
+		if p.Outside {
+			side = nf.Outside
+		}
+		l.pipeline.Add(p.Data, uint32(p.Wire), side, p.Time, 0)
+	}
+	b := l.pipeline.Run()
+	l.answer(h.Sequence, b)
+	l.packets += uint64(len(b.Packets))
+	l.batches++
+	l.answered += len(b.Packets)
+	return wire.FaultNone
+}
+
+// answer appends the Result of b, and the events that it raised.
+func (l *link) answer(sequence uint32, b *nf.Batch) {
+	w := &l.writer
+	w.Begin(l.out, sequence, credit)
+	changed := false
+	for i, v := range b.Verdicts {
+		if v == nf.Pass && b.Changed[i] != nf.Nothing {
+			changed = true
+			if len(b.Packets[i].Data) > wire.MaxPacket { // what can't be carried back can't leave
+				b.Verdicts[i], v = nf.DropMalformed, nf.DropMalformed
+			}
+		}
+		w.Verdict(uint8(v))
+	}
+	if changed {
+		for i, v := range b.Verdicts {
+			if v == nf.Pass && b.Changed[i] != nf.Nothing {
+				rewrite(w, uint16(i), &b.Packets[i], b.Changed[i])
+			}
+		}
+	}
+	if len(b.Injected) > 0 {
+		// Each function worked in the order of packets, but one after the other.
+		l.order = append(l.order[:0], b.Injected...)
+		slices.SortStableFunc(l.order, func(x, y nf.Injection) int { return cmp.Compare(x.Cause, y.Cause) })
+		for i := range l.order {
+			if x := &l.order[i]; len(x.Frame) <= wire.MaxPacket {
+				w.Injected(x.Cause, uint8(x.To), x.Frame)
+			}
+		}
+	}
+	var fits bool
+	if l.out, fits = w.End(); !fits {
+		l.out = wire.AppendBye(l.out, wire.ByeInternal, wire.FaultNone)
+		l.end(ReasonFailed, "an answer was longer than a frame")
+		return
+	}
+	if lines, lost := b.Events.Take(); len(lines) > 0 || lost > 0 {
+		l.out = wire.AppendEvents(l.out, lines, uint32(min(lost, 1<<32-1)), credit)
+	}
+}
+
+// rewrite sends back what changed of a packet. Of changed headers that is the bytes up to the payload; but where the
+// payload's place is not known, or the headers quote others (ICMP), it is all that was carried.
+func rewrite(w *wire.ResultWriter, i uint16, p *nf.Packet, what nf.Extent) {
+	if what == nf.Whole {
+		w.Rewritten(i, wire.RewroteWhole, p.Data)
+		return
+	}
+	n := len(p.Data)
+	if p.HasPorts && int(p.Payload) < n {
+		n = int(p.Payload)
+	}
+	w.Rewritten(i, wire.RewroteHeaders, p.Data[:n])
+}
+
+// report appends the counters of the stage.
+func (l *link) report(sequence uint32) {
+	text, err := json.Marshal(struct {
+		Packets uint64      `json:"packets"`
+		Batches uint64      `json:"batches"`
+		NFs     []nf.Report `json:"nfs"`
+	}{l.packets, l.batches, l.pipeline.Reports()})
+	if err == nil && len(text) <= wire.MaxBody {
+		l.out = wire.AppendReport(l.out, text, sequence, credit)
+	}
+}
