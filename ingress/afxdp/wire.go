@@ -41,6 +41,7 @@ type Wire struct {
 
 	links   *linkWatch
 	promisc [2]*promisc
+	closed  bool
 }
 
 // Open checks the interfaces, attaches the program and binds every RX queue of both, in the calling thread's network
@@ -129,6 +130,10 @@ func (w *Wire) Beat(queue int, now int64) { w.relay.Beats.Beat(queue, now) }
 // Close stops the beats, detaches and unpins the program and unbinds the queues: nothing stays, and the kernel's own stack
 // sees the ports' frames again. With LeaveRelay the program stays attached, and relays or drops by policy.
 func (w *Wire) Close() error {
+	if w.closed {
+		return nil
+	}
+	w.closed = true
 	errs := []error{w.relay.Close(w.cfg.LeaveRelay)}
 	for s := range w.ports {
 		for _, p := range w.ports[s] {
