@@ -57,7 +57,7 @@ type answer struct {
 }
 
 // startService runs one function "f" of the test artifact and checks at the end that nothing of it is left.
-func startService(t *testing.T, change func(*Config, *Function)) *Service {
+func startService(t testing.TB, change func(*Config, *Function)) *Service {
 	t.Helper()
 	fn := Function{Name: "f", Artifact: bootstrap, Timeout: 20 * time.Second, CPUs: -1}
 	cfg := Config{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
@@ -79,7 +79,7 @@ func startService(t *testing.T, change func(*Config, *Function)) *Service {
 }
 
 // checkNothingLeft fails if a process or a control group of the service outlived it.
-func checkNothingLeft(t *testing.T, s *Service) {
+func checkNothingLeft(t testing.TB, s *Service) {
 	t.Helper()
 	if pids := processesOf(bootstrap, os.Getpid()); len(pids) > 0 {
 		t.Errorf("processes left after Close: %v", pids)
@@ -107,29 +107,32 @@ func goroutinesLeft() (left []string) {
 	return left
 }
 
-// processesOf lists processes that run an executable; parent 0 means anybody's children.
+// processesOf lists the processes that run an executable; with a parent, that parent's children alone, those included
+// that have ended and were not reaped.
 func processesOf(executable string, parent int) (pids []int) {
 	entries, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, stat := range entries {
-		target, err := os.Readlink(filepath.Join(filepath.Dir(stat), "exe"))
-		if err != nil || target != executable {
-			continue
-		}
-		content, err := os.ReadFile(stat)
+	for _, entry := range entries {
+		content, err := os.ReadFile(entry)
 		if err != nil {
 			continue
 		}
+		// pid (comm) state ppid ...: comm may hold anything, so what follows its last ')' counts.
+		stat := string(content)
+		end := strings.LastIndexByte(stat, ')')
 		var pid, ppid int
 		var state string
-		// pid (comm) state ppid ...: comm may hold anything, so what follows its last ')' counts.
-		rest := string(content[strings.LastIndexByte(string(content), ')')+1:])
-		if _, err := fmt.Sscan(string(content), &pid); err != nil {
+		if _, err := fmt.Sscan(stat, &pid); err != nil || end < 0 {
 			continue
 		}
-		if _, err := fmt.Sscan(rest, &state, &ppid); err != nil {
+		if _, err := fmt.Sscan(stat[end+1:], &state, &ppid); err != nil {
 			continue
 		}
-		if parent == 0 || ppid == parent {
+		if parent != 0 && ppid != parent {
+			continue
+		}
+		target, _ := os.Readlink(filepath.Join(filepath.Dir(entry), "exe")) // a zombie has none
+		zombie := state == "Z" && parent != 0 && strings.Contains(stat[:end+1], "("+filepath.Base(executable)+")")
+		if target == executable || zombie {
 			pids = append(pids, pid)
 		}
 	}
@@ -150,7 +153,7 @@ func processState(t *testing.T, pid int) string {
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // call invokes "f" through the SDK and returns its answer; the test fails on any error.
-func call(t *testing.T, s *Service, event string) answer {
+func call(t testing.TB, s *Service, event string) answer {
 	t.Helper()
 	out := invoke(t, s.Client(), event)
 	if out.FunctionError != nil {
@@ -163,7 +166,7 @@ func call(t *testing.T, s *Service, event string) answer {
 	return a
 }
 
-func invoke(t *testing.T, client *lambda.Client, event string) *lambda.InvokeOutput {
+func invoke(t testing.TB, client *lambda.Client, event string) *lambda.InvokeOutput {
 	t.Helper()
 	name := "f"
 	out, err := client.Invoke(context.Background(), &lambda.InvokeInput{FunctionName: &name, Payload: []byte(event)})
@@ -174,7 +177,7 @@ func invoke(t *testing.T, client *lambda.Client, event string) *lambda.InvokeOut
 }
 
 // eventually waits for a condition; 10 s are far more than any of them takes.
-func eventually(t *testing.T, what string, condition func() bool) {
+func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		if condition() {

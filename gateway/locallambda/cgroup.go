@@ -125,8 +125,8 @@ func (g *cgroup) attach(pid int) error {
 	}
 	for _, folder := range g.folders {
 		err := writeExisting(filepath.Join(folder, "cgroup.procs"), strconv.Itoa(pid))
-		if errors.Is(err, syscall.ESRCH) || errors.Is(err, fs.ErrNotExist) {
-			return nil // the process has ended already, its group may be gone too
+		if errors.Is(err, syscall.ESRCH) {
+			return nil // it has ended already
 		}
 		if err != nil {
 			return fmt.Errorf("join control group: %w", err)

@@ -80,8 +80,10 @@ func (s *spawner) start(spec launchSpec) (process, error) {
 	}
 	output.closeChildEnd()
 	p := &osProcess{cmd: cmd, output: output, limits: limits, done: make(chan struct{})}
+	// Before anybody reaps it: a process that ends at once takes its group's folders with it.
+	err = limits.attach(p)
 	go p.reap()
-	if err := limits.attach(p); err != nil {
+	if err != nil {
 		p.signal(syscall.SIGKILL)
 		<-p.done
 		return nil, fmt.Errorf("limit %s: %w", spec.artifact, err)
