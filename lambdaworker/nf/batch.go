@@ -67,16 +67,19 @@ func (b *Batch) Drop(i uint16, v Verdict) {
 	}
 }
 
-// Change notes that what was changed in the Data of packet i, in place. Whoever changes headers keeps checksums right.
+// Change notes that what was changed in the Data of packet i, in place. Whoever changes headers keeps checksums right, and what Packet
+// says of them (ports, TTL). Packet.Key and Packet.Flow stay those of the packet as it arrived.
 func (b *Batch) Change(i uint16, what Extent) {
 	b.Changed[i] = max(b.Changed[i], what)
 }
 
-// Replace gives packet i other bytes, of another length perhaps. data is not copied and must stay valid until the batch's verdicts are sent.
+// Replace gives packet i other bytes, of another length perhaps. Its headers are parsed again; its flow stays. data is
+// not copied and must stay valid until the batch's verdicts are sent.
 func (b *Batch) Replace(i uint16, data []byte) {
 	p := &b.Packets[i]
 	p.Data = data
 	p.Wire = uint32(len(data))
+	packet.Parse(data, len(data), &p.Info)
 	b.Changed[i] = Whole
 }
 

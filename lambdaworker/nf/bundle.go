@@ -98,6 +98,7 @@ func (p *Pipeline) Reports() []Report {
 		}
 		reports[i].Counters, reports[i].Rules = map[string]int64{}, []RuleCount{}
 		f.Report(&reports[i])
+		p.faults[i].report(&reports[i])
 	}
 	return reports
 }

@@ -13,6 +13,16 @@ type Pipeline struct {
 	batch Batch
 	dirty []dirty // one an NF
 
+	// OnPanic is what becomes of the packets of a batch in which a function panicked, as far as it had not dropped them: DropPanic,
+	// or Pass, which lets them go on as they stand.
+	OnPanic Verdict
+	// Dropped, where set, is called for each packet that a function dropped, right after the function: to write the event, say.
+	Dropped func(b *Batch, i uint16)
+
+	faults []fault      // one an NF
+	gone   []packet.Key // flows that the table forgot during this batch
+	moving bool         // flows are forgotten because they moved away, which nobody has to be told
+
 	labels []Report // one an NF, with nothing but its names: set by Build
 }
 
@@ -25,7 +35,7 @@ type dirty struct {
 
 // NewPipeline makes a pipeline of functions that were set up with flows.
 func NewPipeline(nfs []NF, flows *state.Table, eventBytes int) *Pipeline {
-	p := &Pipeline{nfs: nfs, flows: flows, dirty: make([]dirty, len(nfs))}
+	p := &Pipeline{nfs: nfs, flows: flows, dirty: make([]dirty, len(nfs)), OnPanic: DropPanic, faults: make([]fault, len(nfs)), gone: make([]packet.Key, 0, MaxBatch)}
 	for _, f := range nfs {
 		p.needs = p.needs.Merge(f.Needs())
 	}
@@ -59,6 +69,8 @@ func (p *Pipeline) Start() *Batch {
 	b.Packets, b.Live, b.Verdicts, b.Changed = b.Packets[:0], b.Live[:0], b.Verdicts[:0], b.Changed[:0]
 	b.Injected, b.arena = b.Injected[:0], b.arena[:0]
 	b.Now = 0
+	p.gone = p.gone[:0]
+	p.flows.NewBatch()
 	for i := range p.dirty {
 		d := &p.dirty[i]
 		d.flows = d.flows[:0]
@@ -68,6 +80,21 @@ func (p *Pipeline) Start() *Batch {
 		}
 	}
 	return b
+}
+
+// maxSpan is how much time one batch may span. Flows neither expire nor are limited within a batch, so a batch that
+// spans more than a burst would decide differently than its packets one by one.
+const maxSpan = int64(10e6)
+
+// Room reports whether a packet of time now may still join the batch: there is room, and the batch does not span too
+// much time. Whoever makes batches out of a capture asks it before each Add, and runs the batch first where it says no.
+func (p *Pipeline) Room(now int64) bool {
+	n := len(p.batch.Packets)
+	if n == 0 || n == MaxBatch {
+		return n == 0
+	}
+	span := now - p.batch.Packets[0].Time
+	return span <= maxSpan && span >= -maxSpan
 }
 
 // Add appends a packet: data as carried, its length on the wire, its port, its time, its number in a capture or 0.
@@ -98,12 +125,16 @@ func (p *Pipeline) Run() *Batch {
 			break
 		}
 		b.nf, b.dropped = i, false
-		f.Process(b)
+		if !p.process(f, b) {
+			p.settle(i, b)
+		}
 		if b.dropped {
 			live := b.Live[:0]
 			for _, x := range b.Live {
 				if b.Verdicts[x] == Pass {
 					live = append(live, x)
+				} else if p.Dropped != nil {
+					p.Dropped(b, x)
 				}
 			}
 			b.Live = live
@@ -121,6 +152,9 @@ func (p *Pipeline) touch(nf int, flow uint32) {
 }
 
 func (p *Pipeline) forget(flow uint32) {
+	if !p.moving {
+		p.gone = append(p.gone, packet.Key(*p.flows.Key(flow)))
+	}
 	for _, f := range p.nfs {
 		if s, ok := f.(FlowState); ok {
 			s.ForgetFlow(flow)

@@ -7,7 +7,8 @@ type Report struct {
 	NF       string           `json:"nf"`
 	Counters map[string]int64 `json:"counters"`
 	Rules    []RuleCount      `json:"rules"`
-	Top      any              `json:"top,omitempty"` // tables a function keeps, such as a counter's top flows
+	Top      any              `json:"top,omitempty"`   // tables a function keeps, such as a counter's top flows
+	Panic    string           `json:"panic,omitempty"` // value and stack of the function's first panic; Counters has their number
 }
 
 // RuleCount is one rule's counter. Bytes count from the network header to the end given by its length field, as nft does.
