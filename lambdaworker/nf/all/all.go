@@ -1,2 +1,6 @@
 // Package all makes every network function known to package nf. Import it for effect.
 package all
+
+import (
+	_ "github.com/granule-nf/granule/lambdaworker/nf/firewall" // firewall
+)

@@ -49,7 +49,7 @@ func newAddr4Field(l layout, wishes []wish) addr4Field {
 		if i+1 < len(part.from) {
 			to = part.from[i+1].lo
 		}
-		f.fill(f.at(-1), 16, from.lo, to-1, part.class[i])
+		f.fill(-1, 16, from.lo, to-1, part.class[i])
 	}
 	return f
 }
@@ -62,25 +62,26 @@ func (f *addr4Field) at(n int) []uint32 {
 	return f.blocks[n*256 : n*256+256]
 }
 
-// fill gives the addresses lo to hi, within the block t, their class. An entry of t stands for 1<<shift addresses.
-func (f *addr4Field) fill(t []uint32, shift uint, lo, hi uint64, class uint32) {
-	mask := uint64(len(t) - 1)
+// fill gives the addresses lo to hi, within block n, their class. An entry of the block stands for 1<<shift addresses.
+func (f *addr4Field) fill(n int, shift uint, lo, hi uint64, class uint32) {
+	mask := uint64(len(f.at(n)) - 1)
 	for lo <= hi {
 		last := lo | (1<<shift - 1)
-		e := &t[lo>>shift&mask]
+		i := lo >> shift & mask
 		if lo&(1<<shift-1) == 0 && last <= hi {
-			*e = class
+			f.at(n)[i] = class
 		} else {
-			if *e&blockBit == 0 {
-				n := uint32(len(f.blocks) / 256)
+			e := f.at(n)[i]
+			if e&blockBit == 0 {
+				inner := len(f.blocks) / 256
 				f.blocks = append(f.blocks, make([]uint32, 256)...)
-				b := f.at(int(n))
-				for i := range b {
-					b[i] = *e
+				for k := range f.at(inner) {
+					f.at(inner)[k] = e
 				}
-				*e = n | blockBit
+				e = uint32(inner) | blockBit
+				f.at(n)[i] = e
 			}
-			f.fill(f.at(int(*e&^blockBit)), shift-8, lo, min(last, hi), class)
+			f.fill(int(e&^blockBit), shift-8, lo, min(last, hi), class)
 		}
 		lo = last + 1
 	}

@@ -148,7 +148,6 @@ func (f *Firewall) chain(b *nf.Batch, i uint16, v *view, s *selection, c *base) 
 		}
 	}
 	if c.policy == drop {
-		f.mark(depPolicy)
 		return nf.DropPolicy
 	}
 	return nf.Pass

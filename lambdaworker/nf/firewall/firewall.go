@@ -19,13 +19,13 @@ type Firewall struct {
 	limits   []bucket
 	flows    *state.Table
 	track    *tracker
-	cache    *cache
+	cache    cache
 	events   events
 	answers  answers
 
 	verdicts  [nf.NumVerdicts]uint64
 	malformed uint64
-	path      path // of the packet that is being judged
+	path      passage // of the packet that is being judged
 }
 
 // Needs follows from the rules: flows where they ask for ct state, injection where they reject.
@@ -49,8 +49,19 @@ func (f *Firewall) Process(b *nf.Batch) {
 			f.broken(b, i)
 			continue
 		}
-		v.look(p)
-		f.judge(b, i, &v)
+		if !f.program.tracks {
+			f.decide(b, i, f.judge(b, i, &v, 0))
+			continue
+		}
+		state := f.track.see(p)
+		d := f.judge(b, i, &v, state)
+		if d == nf.Pass && f.track.pending {
+			f.track.keep(p.Flow)
+		}
+		if state&(ctNew|ctEstablished) != 0 {
+			b.Touch(p.Flow)
+		}
+		f.decide(b, i, d)
 	}
 }
 
@@ -68,20 +79,46 @@ func (f *Firewall) broken(b *nf.Batch, i uint16) {
 	f.decide(b, i, nf.DropMalformed)
 }
 
-func (f *Firewall) judge(b *nf.Batch, i uint16, v *view) {
+// judge returns the verdict of a packet in that ct state: the one its flow had before, where that is right, or by the rules.
+func (f *Firewall) judge(b *nf.Batch, i uint16, v *view, state uint8) nf.Verdict {
+	p := &b.Packets[i]
+	var e *cached
+	if cacheable(p) {
+		if e = f.cache.entry(p); e.holds(p, state) {
+			for _, c := range e.counters[:e.n] {
+				f.counts[c].add(p)
+			}
+			return e.verdict
+		}
+	}
+	v.look(p)
+	v.state = state
+	f.path.n, f.path.deps = 0, 0
 	d := f.evaluate(b, i, v)
-	f.decide(b, i, d)
+	if e != nil {
+		e.store(p, state, &f.path, d)
+	}
+	return d
 }
 
 func (f *Firewall) decide(b *nf.Batch, i uint16, d nf.Verdict) {
 	f.verdicts[d]++
 	if d != nf.Pass {
 		b.Drop(i, d)
+		f.dropEvent(b, i, d)
 	}
 }
 
+// count counts a packet and notes that it did.
 func (f *Firewall) count(at int32, v *view) {
-	c := &f.counts[at]
+	f.counts[at].add(v.p)
+	if f.path.n < pathCounters {
+		f.path.counters[f.path.n] = at
+	}
+	f.path.n = min(f.path.n+1, pathCounters+1)
+}
+
+func (c *count) add(p *nf.Packet) {
 	c.packets++
-	c.bytes += uint64(v.p.IPLen)
+	c.bytes += uint64(p.IPLen)
 }

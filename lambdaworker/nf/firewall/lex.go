@@ -15,8 +15,8 @@ type position struct {
 type tokenKind uint8
 
 const (
-	tokEOF tokenKind = iota
-	tokBreak         // newline or semicolon
+	tokEOF   tokenKind = iota
+	tokBreak           // newline or semicolon
 	tokWord
 	tokNumber // starts with a digit: also 10.0.0.1, 0x1f, 5s
 	tokAddr6

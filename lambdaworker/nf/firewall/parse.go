@@ -42,20 +42,36 @@ type stream struct {
 type bail struct{}
 
 // parseNFT reads name and what it includes. Problems are in the order in which they were met.
-func parseNFT(name string, open func(string) ([]byte, error), sides map[string]uint64) (set *ruleset, problems, warnings nf.Problems) {
-	p := &parser{open: open, sides: sides, defines: map[string][]token{}, set: &ruleset{}}
-	src, err := open(name)
-	if err != nil {
-		return nil, nf.Problems{{File: name, Message: fmt.Sprintf("can't be read: %v", err)}}, nil
+func parseNFT(name string, open func(string) ([]byte, error), sides map[string]uint64) *parser {
+	p := newParser(open, sides)
+	src, ok := p.read(name)
+	if !ok {
+		return p
 	}
 	p.streams = []stream{{file: name, toks: lexNFT(name, string(src), p.problem)}}
-	for p.peek().kind != tokEOF {
+	for p.more() {
 		p.statement(p.topLevel)
 	}
 	for _, f := range p.later {
 		p.guard(f)
 	}
-	return p.set, p.problems, p.warnings
+	return p
+}
+
+// more reports whether the file goes on.
+func (p *parser) more() (more bool) { return p.peekRaw().kind != tokEOF }
+
+func newParser(open func(string) ([]byte, error), sides map[string]uint64) *parser {
+	return &parser{open: open, sides: sides, defines: map[string][]token{}, set: &ruleset{}}
+}
+
+// read returns the rule file itself.
+func (p *parser) read(name string) ([]byte, bool) {
+	src, err := p.open(name)
+	if err != nil {
+		p.problem(position{file: name}, "can't be read: %v", err)
+	}
+	return src, err == nil
 }
 
 func (p *parser) warn(at position, format string, a ...any) {
