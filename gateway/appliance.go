@@ -16,7 +16,6 @@ import (
 	"github.com/granule-nf/granule/gateway/coordinator"
 	"github.com/granule-nf/granule/gateway/dataplane"
 	"github.com/granule-nf/granule/gateway/locallambda"
-	"github.com/granule-nf/granule/ingress"
 	"github.com/granule-nf/granule/lambdaworker/nf"
 	"github.com/granule-nf/granule/relay"
 )

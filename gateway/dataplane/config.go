@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/granule-nf/granule/ingress"
-	"github.com/granule-nf/granule/ingress/packet"
 )
 
 // Stage is one pool of workers: a stage of a chain, and what it needs of a packet.
@@ -35,7 +34,7 @@ type Chain struct {
 }
 
 // Classifier chooses the chain of a flow by its first packet; -1 if none wants it.
-type Classifier func(in *packet.Info, frame []byte, outside bool) int
+type Classifier func(frame []byte, wire uint32) int
 
 // Config is what a shard works from. Times are bounds a user sees; see README.
 type Config struct {
@@ -61,7 +60,7 @@ type Config struct {
 // Defaults returns the settings of a gateway that nobody tuned.
 func Defaults() Config {
 	return Config{
-		Classify: func(*packet.Info, []byte, bool) int { return 0 },
+		Classify: func([]byte, uint32) int { return 0 },
 		MaxDelay: 2 * time.Second, FlushAfter: 50 * time.Microsecond, WorkerTimeout: time.Second,
 		FailureClosed: true, OverloadClosed: true,
 		Slots: 16384, Flows: 1 << 18, FlowIdle: 5 * time.Minute, Burst: 128, IdleRounds: 2,

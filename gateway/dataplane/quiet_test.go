@@ -4,11 +4,8 @@ import (
 	"testing"
 
 	"github.com/granule-nf/granule/ingress"
-	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/relay"
 )
-
-type packetInfo = packet.Info
 
 // quietPort gives the same frame over and over and forgets what it is given, without allocating.
 type quietPort struct {

@@ -41,7 +41,7 @@ func (s *Shard) accept(f *ingress.Frame, side ingress.Side, owner int) {
 		return
 	}
 	reverse := in.Key(f.Data, key)
-	sub, chain := s.place(in, f.Data, key, side)
+	sub, chain := s.place(in, f, key, side)
 	if len(s.peers) > 1 && int(sub)%len(s.peers) != s.id {
 		s.handOver(int(sub)%len(s.peers), f, side)
 		return
@@ -66,7 +66,7 @@ func (s *Shard) accept(f *ingress.Frame, side ingress.Side, owner int) {
 	e := s.flows.Entry(flow)
 	if fresh || full {
 		if chain < 0 {
-			chain = s.cfg.Classify(in, f.Data, side == ingress.Outside)
+			chain = s.cfg.Classify(f.Data, f.Wire)
 		}
 		if chain < 0 {
 			chain = noChain
@@ -116,14 +116,14 @@ func (s *Shard) park(f *ingress.Frame, side ingress.Side, owner int) uint32 {
 }
 
 // place returns the packet's sub-flow, and its chain where that had to be found first, else -1.
-func (s *Shard) place(in *packet.Info, frame []byte, key *packet.Key, side ingress.Side) (sub uint16, chain int) {
+func (s *Shard) place(in *packet.Info, f *ingress.Frame, key *packet.Key, side ingress.Side) (sub uint16, chain int) {
 	if !s.cfg.chainFirst() {
 		return uint16(key.Hash(s.cfg.Seed) % SubFlows), -1
 	}
-	chain = s.cfg.Classify(in, frame, side == ingress.Outside)
+	chain = s.cfg.Classify(f.Data, f.Wire)
 	if chain >= 0 {
 		if a := s.cfg.Chains[chain].Affinity; a != ByFlow {
-			return oneSided(in, frame, (a == ByInside) == (side == ingress.Inside), s.cfg.Seed), chain
+			return oneSided(in, f.Data, (a == ByInside) == (side == ingress.Inside), s.cfg.Seed), chain
 		}
 	}
 	return uint16(key.Hash(s.cfg.Seed) % SubFlows), chain
