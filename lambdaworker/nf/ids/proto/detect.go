@@ -1,13 +1,198 @@
 package proto
 
-// Detector decides what a TCP flow speaks, from the first bytes of both directions, on any port. Its zero value is ready.
+import "bytes"
+
+// Detector decides what a TCP flow speaks, from the first bytes of its directions: HTTP and TLS on any port, DNS on port
+// 53. Its zero value is ready; it is a plain record of fixed size.
+//
+// A direction that can't be any of them is given up; the flow has Failed when both are. One direction that matches decides
+// for both, as a server may answer a browser with what only browsers take for HTTP.
 type Detector struct {
-	Proto Protocol
-	seen  [2]uint8 // tries that did not decide, per direction
+	Proto  Protocol
+	failed [2]bool
+	n      [2]uint8
+	head   [2][maxProbe]byte
 }
 
-// TCP looks at the first bytes of the stream of dir (all of them since its start, up to MaxProbe). ports are those of client and server.
-func (d *Detector) TCP(dir Dir, data []byte, clientPort, serverPort uint16) Protocol { return d.Proto }
+// maxProbe is how many bytes of a direction are enough to decide: the longest method and a space.
+const maxProbe = 32
 
-// UDP looks at a datagram.
-func UDP(dir Dir, data []byte, clientPort, serverPort uint16) Protocol { return Unknown }
+// TCP takes the next bytes of a direction and says what the flow speaks, as far as that is known. Ports are those of client and server.
+// When it decides for a protocol, the parser is to be given Pending of the direction and then data.
+func (d *Detector) TCP(dir Dir, data []byte, clientPort, serverPort uint16) Protocol {
+	if d.Proto != Unknown || d.failed[dir] || len(data) == 0 {
+		return d.Proto
+	}
+	probe := data
+	if n := d.n[dir]; n > 0 {
+		var b [maxProbe]byte
+		k := copy(b[:], d.head[dir][:n])
+		k += copy(b[k:], data)
+		probe = b[:k]
+	}
+	p, more := tcp(dir, probe, clientPort == 53 || serverPort == 53)
+	switch {
+	case p != Unknown:
+		d.Proto = p
+	case more && len(probe) < maxProbe:
+		d.n[dir] += uint8(copy(d.head[dir][d.n[dir]:], data))
+	default:
+		d.failed[dir] = true
+		d.n[dir] = 0
+		if d.failed[dir.Opposite()] {
+			d.Proto = Failed
+		}
+	}
+	return d.Proto
+}
+
+// Pending returns the bytes of a direction that TCP took in earlier calls without deciding.
+func (d *Detector) Pending(dir Dir) []byte { return d.head[dir][:d.n[dir]] }
+
+// Given says that the parser was given what was pending of a direction.
+func (d *Detector) Given(dir Dir) { d.n[dir] = 0 }
+
+// GiveUp says that nothing more will come, or was lost, in a direction.
+func (d *Detector) GiveUp(dir Dir) {
+	d.failed[dir] = true
+	if d.Proto == Unknown && d.failed[dir.Opposite()] {
+		d.Proto = Failed
+	}
+}
+
+// tcp says what b begins like, and whether more bytes could decide what these did not.
+func tcp(dir Dir, b []byte, port53 bool) (p Protocol, more bool) {
+	switch tls(dir, b) {
+	case yes:
+		return TLS, false
+	case maybe:
+		more = true
+	}
+	switch http(dir, b) {
+	case yes:
+		return HTTP, false
+	case maybe:
+		more = true
+	}
+	if port53 { // last, since it takes the most bytes: what is decided must not depend on how they are cut
+		switch dnsTCP(b) {
+		case yes:
+			return DNS, false
+		case maybe:
+			more = true
+		}
+	}
+	return Unknown, more
+}
+
+type answer uint8
+
+const (
+	no answer = iota
+	maybe
+	yes
+)
+
+// begins reports whether b begins with s, or could when it grows.
+func begins(b []byte, s string) answer {
+	n := min(len(b), len(s))
+	if string(b[:n]) != s[:n] {
+		return no
+	}
+	if n < len(s) {
+		return maybe
+	}
+	return yes
+}
+
+var methods = [...]string{
+	"GET", "POST", "HEAD", "PUT", "OPTIONS", "CONNECT", "DELETE", "TRACE", "PATCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE",
+	"LOCK", "UNLOCK", "CHECKOUT", "UNCHECKOUT", "CHECKIN", "UPDATE", "LABEL", "REPORT", "MKWORKSPACE", "MKACTIVITY", "MERGE", "INVALID",
+	"VERSION-CONTROL", "BASELINE-CONTROL",
+}
+
+// http: a known method and a blank to the server, a version to the client.
+func http(dir Dir, b []byte) answer {
+	if dir == ToClient {
+		switch a := begins(b, "HTTP/"); {
+		case a != yes:
+			return a
+		case len(b) < 8:
+			return maybe
+		}
+		for _, v := range [...]string{"0.9", "1.0", "1.1"} {
+			if string(b[5:8]) == v {
+				return yes
+			}
+		}
+		return no
+	}
+	best := no
+	for _, m := range methods {
+		switch a := begins(b, m); {
+		case a == no:
+		case len(b) <= len(m):
+			best = maybe
+		case b[len(m)] == ' ' || b[len(m)] == '\t':
+			return yes
+		}
+	}
+	return best
+}
+
+// tls: a handshake record of SSL 3.0 to TLS 1.3, or an SSL 2.0 client hello.
+func tls(dir Dir, b []byte) answer {
+	if b[0] == 0x16 {
+		switch {
+		case len(b) < 3:
+			return maybe
+		case b[1] == 3 && b[2] <= 3:
+			return yes
+		}
+		return no
+	}
+	if dir == ToServer && b[0]&0x80 != 0 { // two bytes of length, message type 1, version
+		switch {
+		case len(b) < 5:
+			return maybe
+		case b[2] == 1 && (b[3] == 0 && b[4] == 2 || b[3] == 3 && b[4] <= 3):
+			return yes
+		}
+	}
+	return no
+}
+
+// dnsTCP: a message behind its length.
+func dnsTCP(b []byte) answer {
+	if len(b) < 14 {
+		return maybe
+	}
+	return dnsHeader(b[2:], int(b[0])<<8|int(b[1]))
+}
+
+// dnsHeader reports whether a message of n bytes may begin with this header: an opcode that exists, a reserved bit that is
+// clear, and no more records than n bytes can hold.
+func dnsHeader(b []byte, n int) answer {
+	flags := uint16(b[2])<<8 | uint16(b[3])
+	opcode := flags >> 11 & 15
+	records := 0
+	for i := 4; i < 12; i += 2 {
+		records += int(b[i])<<8 | int(b[i+1])
+	}
+	if opcode >= 7 || records == 0 || 12+2*records > n {
+		return no
+	}
+	return yes
+}
+
+// UDP says what a datagram is: DNS to or from port 53, or Failed.
+func UDP(data []byte, clientPort, serverPort uint16) Protocol {
+	if (clientPort == 53 || serverPort == 53) && len(data) >= 12 && dnsHeader(data, len(data)) == yes {
+		return DNS
+	}
+	return Failed
+}
+
+// LooksReversed reports whether data, of a session picked up midstream and taken to be sent by the client, begins as only
+// a server speaks.
+func LooksReversed(data []byte) bool { return bytes.HasPrefix(data, []byte("HTTP/1.")) }
