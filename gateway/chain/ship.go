@@ -1,0 +1,53 @@
+package chain
+
+import (
+	"encoding/json"
+
+	"github.com/granule-nf/granule/lambdaworker/nf"
+)
+
+// MaxPayload is how many bytes an invocation may carry to a function (Lambda quota "invocation payload, synchronous").
+const MaxPayload = 6 << 20
+
+// PayloadBytes returns the size of the stage's bundle as JSON, the form in which an invocation carries it.
+func (s *Stage) PayloadBytes() (int, error) {
+	text, err := json.Marshal(s.Bundle)
+	return len(text), err
+}
+
+// Ships says what goes to the stage's workers for every packet.
+func Ships(n nf.Needs) string {
+	switch {
+	case n.Reads == nf.Whole || n.Writes == nf.Whole:
+		return "whole packets"
+	case n.Reads == nf.Headers:
+		return "headers"
+	}
+	return "lengths"
+}
+
+// Returns says what comes back for every packet.
+func Returns(n nf.Needs) string {
+	back := "verdicts"
+	switch n.Writes {
+	case nf.Headers:
+		back = "verdicts and rewritten headers"
+	case nf.Whole:
+		back = "verdicts and rewritten packets"
+	}
+	if n.Injects {
+		back += ", and frames of its own"
+	}
+	return back
+}
+
+// AffinityWords says which packets meet at one worker.
+func AffinityWords(a nf.Affinity) string {
+	switch a {
+	case nf.ByInside:
+		return "all packets of an inside address"
+	case nf.ByOutside:
+		return "all packets of an outside address"
+	}
+	return "both directions of a flow"
+}
