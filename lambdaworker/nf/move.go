@@ -153,3 +153,12 @@ func (p *Pipeline) delete(flow uint32) {
 	p.flows.Delete(flow)
 	p.moving = false
 }
+
+// Shares says of each function whether it has shared state.
+func (p *Pipeline) Shares() []bool {
+	shares := make([]bool, len(p.nfs))
+	for i, f := range p.nfs {
+		_, shares[i] = f.(SharedState)
+	}
+	return shares
+}
