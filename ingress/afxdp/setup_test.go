@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/granule-nf/granule/ingress"
@@ -144,4 +145,12 @@ func eventually(t testing.TB, what string, cond func() bool) {
 			t.Fatalf("waited 10 s for %s", what)
 		}
 	}
+}
+
+func deleteLink(name string) error {
+	l, err := netlink.LinkByName(name)
+	if err != nil {
+		return err
+	}
+	return netlink.LinkDel(l)
 }

@@ -113,13 +113,13 @@ func (p *Port) post() (ok bool) {
 		}
 	}()
 	p.sock.Transmit(t.staged) // takes all: the ring has a place for every TX frame
+	t.backoff = 0
 	return true
 }
 
 // drain kicks until the ring is empty or the kernel makes no more progress.
 func (p *Port) drain() {
 	t := &p.tx
-	t.backoff = 0
 	left := p.unsent()
 	for kicks := 0; left > 0 && kicks < maxKicks; kicks++ {
 		switch p.kick() {
@@ -127,13 +127,14 @@ func (p *Port) drain() {
 		case unix.EBUSY: // completed but not sent: one frame dropped by the device, which ends the call
 			t.dropped++
 		case unix.EAGAIN: // the call's budget, or the send buffer, or the peer is full
-			if now := p.unsent(); now == left {
+			if p.unsent() == left {
 				return
 			}
 		default:
 			p.refused()
 			return
 		}
+		t.backoff = 0
 		left = p.unsent()
 	}
 }
