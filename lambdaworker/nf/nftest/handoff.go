@@ -27,7 +27,9 @@ func HandOff(t *testing.T, s Stage, capture []Packet, except ...string) {
 			t.Run(fmt.Sprintf("handoff-every-%d-by-%s", k, way), func(t *testing.T) {
 				t.Helper()
 				got := handOff(t, s, capture, k, way == "deltas")
-				compare(t, &got, &want, except)
+				if d := difference(&got, &want, except); d != "" {
+					t.Errorf("with hand-offs (+) it is not what one instance gave (-):\n%s", d)
+				}
 			})
 		}
 	}
@@ -44,7 +46,7 @@ func cuts(n int) []int {
 	return ks
 }
 
-func handOff(t *testing.T, s Stage, capture []Packet, k int, deltas bool) (r Result) {
+func handOff(t testing.TB, s Stage, capture []Packet, k int, deltas bool) (r Result) {
 	t.Helper()
 	p := s.Build(t)
 	replica := newReplica()
@@ -97,10 +99,10 @@ func (r *Result) addReports(p *nf.Pipeline, skip []bool) {
 	}
 }
 
-func compare(t *testing.T, got, want *Result, except []string) {
-	t.Helper()
+// difference returns where got differs from want, and nothing if it does not.
+func difference(got, want *Result, except []string) string {
 	if got.Panics > 0 {
-		t.Errorf("%d panics", got.Panics)
+		return fmt.Sprintf("%d panics", got.Panics)
 	}
 	for _, r := range []*Result{got, want} {
 		for i := range r.Reports {
@@ -111,9 +113,7 @@ func compare(t *testing.T, got, want *Result, except []string) {
 			}
 		}
 	}
-	if a, b := want.Text(), got.Text(); a != b {
-		t.Errorf("with hand-offs (+) it is not what one instance gave (-):\n%s", diff(a, b))
-	}
+	return diff(want.Text(), got.Text())
 }
 
 // replica is the gateway's copy of a stage's state, kept from deltas alone.
@@ -125,7 +125,7 @@ type replica struct {
 
 func newReplica() *replica { return &replica{flows: map[[6]uint64]map[uint8][]byte{}} }
 
-func (r *replica) apply(t *testing.T, delta []byte) {
+func (r *replica) apply(t testing.TB, delta []byte) {
 	t.Helper()
 	rd := state.Read(delta)
 	var e state.Entry
