@@ -148,15 +148,19 @@ func (c *Conn) Batched() (packets int, oldest int64) {
 // rewritten packet that does not fit its slot. A Handler may call it; nothing more is delivered then.
 func (c *Conn) Reject() { c.fail(Broken, ReasonRejected) }
 
-// Close closes the socket, after telling the worker if the socket takes it at once. Outstanding still answers.
+// Close closes the socket, after telling the worker why if the socket takes it at once. Outstanding still answers.
 func (c *Conn) Close() {
 	if c.fd < 0 {
 		return
 	}
-	if c.status == OK && c.sent == len(c.out) {
-		c.push(wire.AppendBye(c.scratch[:0], wire.ByeDone, wire.FaultNone))
+	if c.sent == len(c.out) && !c.seal.Worn() {
+		reason, fault := wire.ByeDone, wire.FaultNone
+		if c.reason >= reasonWire && c.reason < reasonRecord {
+			reason, fault = wire.ByeFormat, wire.Fault(c.reason-reasonWire)
+		}
+		c.push(wire.AppendBye(c.scratch[:0], reason, fault))
 		c.out = c.seal.Close(c.out)
-		c.Write()
+		_, _ = unix.Write(c.fd, c.out[c.sent:]) // once: what a socket does not take now, nobody waits for
 	}
 	c.fail(Closed, ReasonLocal)
 	_ = unix.Close(c.fd)

@@ -23,13 +23,12 @@ const (
 	FaultExtent          // neither headers nor whole
 	FaultSide            // neither inside nor outside
 	FaultVersion         // another version of this protocol
-	FaultBuffer          // the frame is well formed but more than this side agreed to hold
 	NumFaults
 )
 
 var faultNames = [NumFaults]string{
 	"none", "short", "trailing", "long", "type", "flags", "reserved", "direction", "count", "time", "carried", "packet",
-	"sequence", "runs", "index", "extent", "side", "version", "buffer",
+	"sequence", "runs", "index", "extent", "side", "version",
 }
 
 // String returns the fault's name as metrics and logs carry it.

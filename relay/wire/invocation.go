@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"time"
 )
@@ -59,10 +60,13 @@ func (i *Invocation) Validate() error {
 }
 
 // String names the worker and keeps the secret.
-func (i *Invocation) String() string { return fmt.Sprintf("worker %d epoch %d", i.Worker, i.Epoch) }
+func (i Invocation) String() string { return fmt.Sprintf("worker %d epoch %d", i.Worker, i.Epoch) }
 
 // Format keeps every verb, %+v and %#v too, from printing the secret.
-func (i *Invocation) Format(f fmt.State, _ rune) { fmt.Fprint(f, i.String()) }
+func (i Invocation) Format(f fmt.State, _ rune) { fmt.Fprint(f, i.String()) }
+
+// LogValue keeps a structured log from printing the secret.
+func (i Invocation) LogValue() slog.Value { return slog.StringValue(i.String()) }
 
 // Zero overwrites the token. An environment is used again for other invocations.
 func (i *Invocation) Zero() {
