@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -95,8 +97,11 @@ func newAppliance(cfg applianceConfig, log *slog.Logger) (_ *appliance, err erro
 
 func (a *appliance) newShards(cfg dataplane.Config, queues []dataplane.Queue) error {
 	hooks := dataplane.Hooks{
-		Beat:     a.wire.beat,
-		Lost:     func(_ int, w uint32, _ int, why string) { a.coord.Lost(w, why) },
+		Beat: a.wire.beat,
+		Lost: func(_ int, w uint32, _ int, why string) {
+			a.reports.forget(w)
+			a.coord.Lost(w, why)
+		},
 		Draining: func(_ int, w uint32, _ int64) { a.coord.Draining(w) },
 		Events:   a.events.Add,
 		Report:   a.reports.keep,
@@ -244,6 +249,23 @@ func (r *reports) keep(worker uint32, json []byte) {
 		r.by = map[uint32][]byte{}
 	}
 	r.by[worker] = append(r.by[worker][:0], json...)
+}
+
+// all returns copies of the newest reports of the workers there are; those of workers long gone are forgotten.
+func (r *reports) all() map[uint32]json.RawMessage {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := make(map[uint32]json.RawMessage, len(r.by))
+	for w, text := range r.by {
+		m[w] = bytes.Clone(text)
+	}
+	return m
+}
+
+func (r *reports) forget(worker uint32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.by, worker)
 }
 
 // live returns an error if a shard's loop has not turned for a second.

@@ -3,8 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/granule-nf/granule/gateway/chain"
 	"github.com/granule-nf/granule/gateway/dataplane"
@@ -12,7 +10,7 @@ import (
 	"github.com/granule-nf/granule/relay/wire"
 )
 
-// plan is a checked configuration as the packet path and the workers need it.
+// plan is a compiled configuration as the packet path and the workers need it.
 type plan struct {
 	chains   []dataplane.Chain
 	stages   []dataplane.Stage
@@ -26,47 +24,45 @@ type bundle struct {
 	files []byte
 }
 
-func makePlan(cfg *chain.Config, seed uint64) (*plan, error) {
-	p := &plan{}
-	for ci, c := range cfg.Chains {
-		dc := dataplane.Chain{Name: c.Name, First: len(p.stages), Stages: len(c.Stages)}
-		var needs nf.Needs
-		for si, nfs := range c.Stages {
-			files := map[string][]byte{}
-			b := nf.Bundle{Chain: c.Name, Stage: si, Seed: seed + uint64(ci), NFs: nfs, Open: func(name string) ([]byte, error) {
-				data, err := os.ReadFile(filepath.Join(filepath.Dir(cfg.Path), name))
-				files[name] = data
-				return data, err
-			}}
-			pl, err := nf.Build(b)
-			if err != nil {
-				return nil, err
+// Ship modes: what of a packet crosses to workers and back.
+const (
+	shipAuto    = "auto"    // what each stage needs
+	shipHeaders = "headers" // headers; a stage that reads payloads is refused
+	shipFull    = "full"    // whole packets both ways: the reference that every other mode is compared with
+)
+
+// newPlan turns compiled chains into pools of workers.
+func newPlan(compiled *chain.Plan, ship string) (*plan, error) {
+	p := &plan{classify: compiled.Choose}
+	for ci := range compiled.Chains {
+		c := &compiled.Chains[ci]
+		p.chains = append(p.chains, dataplane.Chain{Name: c.Name, First: len(p.stages), Stages: len(c.Stages), Affinity: dataplane.Affinity(c.Affinity)})
+		for si := range c.Stages {
+			s := &c.Stages[si]
+			whole := s.Needs.Reads == nf.Whole || s.Needs.Writes == nf.Whole
+			if whole && ship == shipHeaders {
+				return nil, c.Place.Problem("stage %d of chain %s reads payloads, which --ship headers does not send; use --ship auto", si, c.Name)
 			}
-			needs = needs.Merge(pl.Needs())
-			p.stages = append(p.stages, dataplane.Stage{Chain: ci, Name: fmt.Sprintf("%s/%d", c.Name, si), Whole: pl.Needs().Reads == nf.Whole})
-			b.Open = nil
-			stage, err := json.Marshal(b)
+			p.stages = append(p.stages, dataplane.Stage{Chain: ci, Name: fmt.Sprintf("%s/%d", c.Name, si), Whole: whole || ship == shipFull})
+			b, err := pack(s.Bundle)
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("stage %d of chain %s: %w", si, c.Name, err)
 			}
-			packed, err := wire.PackFiles(files)
-			if err != nil {
-				return nil, err
-			}
-			p.bundles = append(p.bundles, bundle{stage, packed})
+			p.bundles = append(p.bundles, b)
 		}
-		dc.Affinity = dataplane.Affinity(needs.Affinity)
-		p.chains = append(p.chains, dc)
-	}
-	p.classify = func(frame []byte, wire uint32) int {
-		for i := range cfg.Chains {
-			if f := cfg.Chains[i].Filter; f == nil || f.Match(frame, wire) {
-				return i
-			}
-		}
-		return -1
 	}
 	return p, nil
+}
+
+// pack makes of a stage what an invocation carries: the files, packed, beside the rest.
+func pack(b nf.Bundle) (bundle, error) {
+	files, err := wire.PackFiles(b.Files)
+	if err != nil {
+		return bundle{}, err
+	}
+	b.Files = nil
+	stage, err := json.Marshal(b)
+	return bundle{stage, files}, err
 }
 
 func (p *plan) stageNames() []string {

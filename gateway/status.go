@@ -8,9 +8,6 @@ import (
 	"github.com/granule-nf/granule/ingress"
 )
 
-// version is set by the linker.
-var version = "unknown"
-
 // bytesPerSlot is a slot, its frame's descriptor and the frame.
 const bytesPerSlot = 64 + 40 + 4096
 
@@ -42,6 +39,7 @@ func (a *appliance) status() *console.Status {
 	if a.events != nil {
 		s.Events = a.events.Counters()
 	}
+	s.Reports = a.reports.all()
 	s.Ready = a.coord != nil && len(s.NotReady) == 0
 	return s
 }

@@ -157,7 +157,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	buckets := map[float64]uint64{}
 	sum := uint64(0)
-	for i, n := range s.Packets.buckets {
+	for i, n := range s.Packets.Delays {
 		sum += n
 		buckets[float64(uint64(1)<<i)/1e6] = sum
 	}

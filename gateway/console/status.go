@@ -1,6 +1,7 @@
 package console
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/granule-nf/granule/gateway/coordinator"
@@ -25,6 +26,7 @@ type Status struct {
 	Fleet    coordinator.Counters         `json:"fleet"`
 	Refused  map[string]uint64            `json:"refused"` // worker connections refused, by reason
 	Events   EventCounters                `json:"events"`
+	Reports  map[uint32]json.RawMessage   `json:"reports"` // newest counters of each worker's functions, by worker
 	Memory   Memory                       `json:"memory"`
 	Shards   int                          `json:"shards"`
 }
@@ -66,8 +68,8 @@ type Packets struct {
 	DelayP99  time.Duration `json:"delay_p99_ns"`
 	DelayMean time.Duration `json:"delay_mean_ns"`
 
-	buckets [24]uint64
-	sumNS   uint64
+	Delays [24]uint64 `json:"delays"` // histogram: element i counts delays below 2^i microseconds
+	sumNS  uint64
 }
 
 // Memory says what the gateway's tables cost.
@@ -104,7 +106,7 @@ func (s *Status) SetLedger(l *dataplane.Ledger, reasons *[dataplane.NumReasons]s
 	}
 	s.Packets = Packets{Malformed: map[string]uint64{}, OpenNoWorker: l.OpenNoWorker, OpenOverload: l.OpenOverload, OpenNoVerdict: l.OpenNoVerdict,
 		Late: l.Late, Replayed: l.Replayed, FlowTableFull: l.FlowTableFull, Crossed: l.Crossed, Batches: l.Batches, BatchPackets: l.BatchPackets,
-		buckets: l.Delay, sumNS: l.DelayNS}
+		Delays: l.Delay, sumNS: l.DelayNS}
 	for i, n := range l.Problems {
 		if n > 0 {
 			s.Packets.Malformed[problems[i]] = n
@@ -138,4 +140,13 @@ func quantile(h *[24]uint64, q float64) time.Duration {
 		rank -= v
 	}
 	return time.Microsecond << (len(h) - 1)
+}
+
+// DelaySince returns the median and the 99th percentile of delays between two looks at one gateway.
+func (s *Status) DelaySince(last *Status) (p50, p99 time.Duration) {
+	h := s.Packets.Delays
+	for i := range h {
+		h[i] -= last.Packets.Delays[i]
+	}
+	return quantile(&h, 0.5), quantile(&h, 0.99)
 }

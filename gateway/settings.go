@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/granule-nf/granule/gateway/chain"
+	"github.com/granule-nf/granule/lambdaworker/nf"
+	"github.com/spf13/pflag"
+)
+
+// Every setting is a flag; the key of the same name in granule.yaml and the environment variable GRANULE_ plus the name in
+// capitals set it too. The flag wins over the environment, the environment over the file. So a new setting is one line:
+// the flag.
+
+// envName is the environment variable of a flag.
+func envName(flag string) string {
+	return "GRANULE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// settle gives flags that were not on the command line their value from the environment or the file. Keys that are no
+// setting are errors with their place.
+func settle(flags *pflag.FlagSet, keys []chain.Key, lookupEnv func(string) (string, bool)) error {
+	var errs []error
+	var problems nf.Problems
+	for _, k := range keys {
+		f := flags.Lookup(k.Name)
+		switch {
+		case f == nil || perCommand[k.Name]:
+			var names []string
+			flags.VisitAll(func(f *pflag.Flag) {
+				if !perCommand[f.Name] {
+					names = append(names, f.Name)
+				}
+			})
+			problems = append(problems, k.Place.Problem("unknown key %q; expected chains or a setting%s; `granule run --help` lists them", k.Name, didYouMean(k.Name, names)))
+		case f.Changed || hasEnv(k.Name, lookupEnv):
+		case k.List && f.Value.Type() != "stringSlice":
+			problems = append(problems, k.Place.Problem("%s: found a list, expected one value: %s", k.Name, f.Usage))
+		default:
+			for i, v := range k.Values {
+				if err := f.Value.Set(v); err != nil {
+					problems = append(problems, k.Places[i].Problem("%s: found %q, expected %s: %v", k.Name, v, f.Value.Type(), err))
+				}
+			}
+		}
+	}
+	flags.VisitAll(func(f *pflag.Flag) {
+		v, ok := lookupEnv(envName(f.Name))
+		if !ok || f.Changed || perCommand[f.Name] {
+			return
+		}
+		if err := f.Value.Set(v); err != nil {
+			errs = append(errs, fmt.Errorf("environment variable %s: found %q, expected %s: %w", envName(f.Name), v, f.Value.Type(), err))
+		}
+	})
+	if len(problems) > 0 {
+		errs = append(errs, problems)
+	}
+	return errors.Join(errs...)
+}
+
+// perCommand are flags that say what this call is about, not how the gateway is set.
+var perCommand = map[string]bool{"config": true, "help": true}
+
+func hasEnv(flag string, lookupEnv func(string) (string, bool)) bool {
+	_, ok := lookupEnv(envName(flag))
+	return ok
+}
+
+// didYouMean names the candidate nearest to word, if one is near.
+func didYouMean(word string, candidates []string) string {
+	if n := chain.Nearest(word, candidates); n != "" {
+		return fmt.Sprintf(" (did you mean %s?)", n)
+	}
+	return ""
+}
+
+// choice is a flag value out of a few words.
+type choice struct {
+	value *string
+	of    []string
+}
+
+func choiceVar(fs *pflag.FlagSet, p *string, name, value, usage string, of ...string) {
+	*p = value
+	fs.Var(&choice{p, of}, name, usage+" ("+strings.Join(of, "|")+")")
+}
+
+// String implements pflag.Value.
+func (c *choice) String() string { return *c.value }
+
+// Type implements pflag.Value.
+func (c *choice) Type() string { return strings.Join(c.of, "|") }
+
+// Set implements pflag.Value.
+func (c *choice) Set(v string) error {
+	for _, w := range c.of {
+		if v == w {
+			*c.value = v
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is none of %s", v, strings.Join(c.of, ", "))
+}
+
+var lookupEnv = os.LookupEnv

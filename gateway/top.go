@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/granule-nf/granule/gateway/console"
+	"github.com/spf13/cobra"
+)
+
+func topCommand() *cobra.Command {
+	var admin string
+	var every time.Duration
+	var count int
+	cmd := &cobra.Command{
+		Use:   "top",
+		Short: "Watch a running gateway: rates, delays, ledger, workers",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return top(cmd.Context(), cmd.OutOrStdout(), admin, every, count)
+		},
+	}
+	cmd.Flags().StringVar(&admin, "admin", adminDefault(), "admin address of the gateway, host:port or unix:PATH")
+	cmd.Flags().DurationVar(&every, "every", time.Second, "time between two looks")
+	cmd.Flags().IntVar(&count, "count", 0, "how many looks; 0: until interrupted")
+	return cmd
+}
+
+func top(ctx context.Context, w io.Writer, admin string, every time.Duration, count int) error {
+	var last *console.Status
+	for n := 0; count == 0 || n < count; n++ {
+		if n > 0 {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(every):
+			}
+		}
+		_, s, err := fetchStatus(ctx, admin)
+		if err != nil {
+			return err
+		}
+		if count != 1 {
+			fmt.Fprint(w, "\x1b[H\x1b[2J") // home, clear
+		}
+		printRates(w, last, s)
+		printStatus(w, s)
+		last = s
+	}
+	return nil
+}
+
+// rates is what passed between two looks.
+type rates struct {
+	packets, bits float64 // a second, forwarded and bypassed
+	p50, p99      time.Duration
+}
+
+func ratesOf(last, s *console.Status) (r rates) {
+	if last == nil {
+		return r
+	}
+	dt := s.Time.Sub(last.Time).Seconds()
+	if dt <= 0 {
+		return r
+	}
+	r.packets = float64(s.Ledger.Forwarded+s.Ledger.Bypassed-last.Ledger.Forwarded-last.Ledger.Bypassed) / dt
+	r.bits = float64(s.Ledger.ForwardedBytes-last.Ledger.ForwardedBytes) * 8 / dt
+	r.p50, r.p99 = s.DelaySince(last)
+	return r
+}
+
+func printRates(w io.Writer, last, s *console.Status) {
+	if last == nil {
+		return
+	}
+	r := ratesOf(last, s)
+	fmt.Fprintf(w, "%.0f packets/s, %.2f Gbit/s, delay half below %s, 99%% below %s\n", r.packets, r.bits/1e9, r.p50, r.p99)
+}
