@@ -35,6 +35,7 @@ type Compiled struct {
 	Name     string
 	Match    string
 	Filter   *match.Filter // nil: it takes every flow
+	Place    Place
 	Affinity nf.Affinity
 	Stages   []Stage
 }
@@ -81,7 +82,7 @@ func (c *Config) Compile(o Options) (*Plan, error) {
 const MaxChains = 255
 
 func (c *Config) chain(ch Chain, o Options) (Compiled, nf.Problems) {
-	out := Compiled{Name: ch.Name, Match: ch.Match, Filter: ch.Filter}
+	out := Compiled{Name: ch.Name, Match: ch.Match, Filter: ch.Filter, Place: ch.Place}
 	var all nf.Problems
 	for i, functions := range ch.Stages {
 		s, problems := c.stage(ch, i, functions, o)
