@@ -1,0 +1,203 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/granule-nf/granule/gateway/chain"
+	"github.com/granule-nf/granule/lambdaworker/nf"
+	"github.com/granule-nf/granule/relay/wire"
+)
+
+// checkReport is what check has to say, as --json prints it.
+type checkReport struct {
+	Config    string       `json:"config"`
+	Unmatched string       `json:"unmatched,omitempty"`
+	Chains    []checkChain `json:"chains,omitempty"`
+	Warnings  []checkPlace `json:"warnings,omitempty"`
+	Problems  []checkPlace `json:"problems,omitempty"`
+}
+
+type checkChain struct {
+	Name     string       `json:"name"`
+	Match    string       `json:"match"`
+	VLAN     bool         `json:"vlan"` // frames with a VLAN tag can match
+	Affinity string       `json:"affinity"`
+	Stages   []checkStage `json:"stages"`
+}
+
+type checkStage struct {
+	Functions []string     `json:"functions"`
+	Ships     string       `json:"ships"`
+	Returns   string       `json:"returns"`
+	Memory    int64        `json:"memory_bytes"`
+	Payload   int          `json:"payload_bytes"` // of the invocation that starts a worker of the stage, as far as the configuration fills it
+	Files     []checkFile  `json:"files,omitempty"`
+	Rules     int          `json:"rules"`   // that load
+	Skipped   []checkPlace `json:"skipped"` // what of the stage's files does not load, or is odd
+}
+
+type checkFile struct {
+	Name  string `json:"name"`
+	Bytes int    `json:"bytes"`
+	Rules int    `json:"rules"` // that load
+	Said  int    `json:"warnings"`
+}
+
+type checkPlace struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Message string `json:"message"`
+}
+
+func placesOf(ps nf.Problems) []checkPlace {
+	places := []checkPlace{}
+	for _, p := range ps {
+		places = append(places, checkPlace{p.File, p.Line, p.Column, p.Message})
+	}
+	return places
+}
+
+// problemsIn collects the problems with a place out of a tree of errors; an error without one stands as itself.
+func problemsIn(err error) []checkPlace {
+	var many nf.Problems
+	var one nf.Problem
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []checkPlace
+		for _, e := range joined.Unwrap() {
+			all = append(all, problemsIn(e)...)
+		}
+		return all
+	}
+	switch {
+	case errors.As(err, &many):
+		return placesOf(many)
+	case errors.As(err, &one):
+		return placesOf(nf.Problems{one})
+	}
+	return []checkPlace{{Message: err.Error()}}
+}
+
+func newCheckReport(config string, o *offlineSettings, p *chain.Plan) (*checkReport, error) {
+	r := &checkReport{Config: config, Unmatched: o.unmatched}
+	told := map[string]bool{}
+	for i := range p.Chains {
+		c := &p.Chains[i]
+		cc := checkChain{Name: c.Name, Match: c.Match, VLAN: c.Filter == nil || c.Filter.VLAN(), Affinity: chain.AffinityWords(c.Affinity)}
+		for j := range c.Stages {
+			s, err := newCheckStage(&c.Stages[j])
+			if err != nil {
+				return nil, err
+			}
+			if s.Payload > chain.MaxPayload {
+				b := c.Stages[j].Bundle.NFs[0]
+				return nil, nf.Problems{{File: b.File, Line: b.Line, Column: b.Column, Message: fmt.Sprintf(
+					"stage %d of chain %s hands %d bytes of configuration to each worker; expected at most %d, which is what Lambda takes: name fewer or smaller files, or cut the stage in two",
+					j, c.Name, s.Payload, chain.MaxPayload)}}
+			}
+			for _, w := range c.Stages[j].Warnings {
+				told[w.Error()] = true
+			}
+			cc.Stages = append(cc.Stages, s)
+		}
+		r.Chains = append(r.Chains, cc)
+	}
+	for _, w := range p.Warnings {
+		if !told[w.Error()] {
+			r.Warnings = append(r.Warnings, placesOf(nf.Problems{w})...)
+		}
+	}
+	return r, nil
+}
+
+func newCheckStage(s *chain.Stage) (checkStage, error) {
+	out := checkStage{Ships: chain.Ships(s.Needs), Returns: chain.Returns(s.Needs), Memory: s.Memory, Skipped: placesOf(s.Warnings)}
+	for _, f := range s.Bundle.NFs {
+		out.Functions = append(out.Functions, f.Name)
+	}
+	packed, err := wire.PackFiles(s.Bundle.Files)
+	if err != nil {
+		return out, err
+	}
+	bare := *s
+	bare.Bundle.Files = nil
+	n, err := bare.PayloadBytes()
+	if err != nil {
+		return out, err
+	}
+	out.Payload = n + (len(packed)+2)/3*4 // bytes are base64 in JSON
+	rules := map[string]int{}
+	for _, report := range s.Pipeline.Reports() {
+		for _, rule := range report.Rules {
+			rules[rule.File]++
+			out.Rules++
+		}
+	}
+	said := map[string]int{}
+	for _, w := range s.Warnings {
+		said[w.File]++
+	}
+	for _, name := range s.FileNames() {
+		out.Files = append(out.Files, checkFile{name, len(s.Bundle.Files[name]), rules[name], said[name]})
+	}
+	return out, nil
+}
+
+// print writes the plan for a person.
+func (r *checkReport) print(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: all right\n", r.Config)
+	for _, p := range r.Warnings {
+		fmt.Fprintf(&b, "warning: %s:%d:%d: %s\n", p.File, p.Line, p.Column, p.Message)
+	}
+	for _, c := range r.Chains {
+		match := c.Match
+		if match == "" {
+			match = "every flow"
+		}
+		fmt.Fprintf(&b, "\nchain %s: %s\n", c.Name, strings.Join(strings.Fields(match), " "))
+		if !c.VLAN {
+			fmt.Fprintf(&b, "  frames with a VLAN tag do not match (as with tcpdump); `or vlan` at the end of the expression takes them too\n")
+		}
+		fmt.Fprintf(&b, "  one worker sees %s\n", c.Affinity)
+		for i, s := range c.Stages {
+			s.print(&b, i)
+		}
+	}
+	fmt.Fprintf(&b, "\nflows that no chain wants: %s\n", r.Unmatched)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (s *checkStage) print(b *strings.Builder, i int) {
+	fmt.Fprintf(b, "  stage %d: %s\n", i, strings.Join(s.Functions, ", "))
+	fmt.Fprintf(b, "    ships %s; gets back %s\n", s.Ships, s.Returns)
+	fmt.Fprintf(b, "    memory of a worker %s; its invocation carries %s of %s\n", size(s.Memory), size(int64(s.Payload)), size(chain.MaxPayload))
+	for _, f := range s.Files {
+		fmt.Fprintf(b, "    %s: %s, %d rules", f.Name, size(int64(f.Bytes)), f.Rules)
+		if f.Said > 0 {
+			fmt.Fprintf(b, ", %d warnings", f.Said)
+			if f.Rules > 0 {
+				fmt.Fprintf(b, " (%.1f %% load)", 100*float64(f.Rules)/float64(f.Rules+f.Said))
+			}
+		}
+		b.WriteByte('\n')
+	}
+	for _, p := range s.Skipped {
+		fmt.Fprintf(b, "    %s:%d:%d: %s\n", p.File, p.Line, p.Column, p.Message)
+	}
+}
+
+// size writes bytes in the unit that leaves up to four digits.
+func size(n int64) string {
+	switch {
+	case n < 10<<10:
+		return fmt.Sprintf("%d bytes", n)
+	case n < 10<<20:
+		return fmt.Sprintf("%d KiB", n>>10)
+	}
+	return fmt.Sprintf("%d MiB", n>>20)
+}
