@@ -97,12 +97,13 @@ func across(w *Wire, frames []ingress.Frame, ids []uint32) (moved int) {
 	return moved
 }
 
-// relay runs across until the test ends or stop is called.
+// relayLoop runs across until the test ends or stop is called.
 func relayLoop(t testing.TB, w *Wire) (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
+	frames, ids := make([]ingress.Frame, 128), make([]uint32, 0, 128)
+	across(w, frames, ids) // the first beat: without one the program drops
 	go func() {
 		defer close(done)
-		frames, ids := make([]ingress.Frame, 128), make([]uint32, 0, 128)
 		for {
 			select {
 			case <-quit:

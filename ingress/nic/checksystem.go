@@ -14,8 +14,8 @@ import (
 func CheckSystem() []Check {
 	const system = "system"
 	release, major, minor := kernelVersion()
-	old := Fail
-	if major > 5 || major == 5 && minor >= 11 {
+	old, modern := Fail, major > 5 || major == 5 && minor >= 11
+	if modern {
 		old = Warn
 	}
 	caps := capabilities()
@@ -33,13 +33,13 @@ func CheckSystem() []Check {
 		{"CAP_NET_ADMIN", []int{unix.CAP_NET_ADMIN}, "attach XDP programs"},
 		{"CAP_NET_RAW", []int{unix.CAP_NET_RAW}, "open AF_XDP sockets"},
 		{"CAP_BPF", []int{unix.CAP_BPF, unix.CAP_SYS_ADMIN}, "load XDP programs"},
-		{"CAP_SYS_RESOURCE", []int{unix.CAP_SYS_RESOURCE}, "lift the limit on locked memory"},
+		{"CAP_SYS_RESOURCE", []int{unix.CAP_SYS_RESOURCE}, "lift the limit on locked memory, which maps are charged to before Linux 5.11"},
 	} {
-		has := false
+		has := c.name == "CAP_SYS_RESOURCE" && modern
 		for _, bit := range c.bits {
 			has = has || caps&(1<<bit) != 0
 		}
-		out = append(out, check(system, c.name, has, Fail, yes(has, "held", "missing"), "held, to "+c.why, "run as root: sudo granule ..."))
+		out = append(out, check(system, c.name, has, Fail, yes(has, "held, or not needed", "missing"), "held, to "+c.why, "run as root: sudo granule ..."))
 	}
 	return append(out, checkMemlock(system, major, minor))
 }

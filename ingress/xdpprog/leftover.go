@@ -1,8 +1,10 @@
 package xdpprog
 
 import (
+	"fmt"
 	"path/filepath"
 
+	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 )
 
@@ -24,4 +26,18 @@ func Leftover(bpffs, instance string, ifindex int) bool {
 		}
 	}
 	return false
+}
+
+// PinnedTallies reads what the program on a side (0 inside, 1 outside) has done, from its pins: also while no gateway runs.
+func PinnedTallies(bpffs, instance string, side int) ([Outcomes]Tally, error) {
+	if bpffs == "" {
+		bpffs = DefaultBPFFS
+	}
+	path := filepath.Join(bpffs, "granule", instance, sideNames[side]+"-outcomes")
+	m, err := ebpf.LoadPinnedMap(path, &ebpf.LoadPinOptions{ReadOnly: true})
+	if err != nil {
+		return [Outcomes]Tally{}, fmt.Errorf("open the counters pinned at %s: %w", path, err)
+	}
+	defer m.Close()
+	return readTallies(m)
 }

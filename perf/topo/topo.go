@@ -130,9 +130,6 @@ func setUpHost(ip string, offloads bool) error {
 			}
 		}
 	}
-	if err := ethtool.Set(HostIf, ethtool.GRO, true); err != nil {
-		return err
-	}
 	l, err := netlink.LinkByName(HostIf)
 	if err != nil {
 		return err
@@ -144,7 +141,11 @@ func setUpHost(ip string, offloads bool) error {
 	if err := SetUp("lo", true); err != nil {
 		return err
 	}
-	return SetUp(HostIf, true)
+	if err := SetUp(HostIf, true); err != nil {
+		return err
+	}
+	// Only a change made while the interface is up tells its peer that it may redirect frames here.
+	return errors.Join(ethtool.Set(HostIf, ethtool.GRO, false), ethtool.Set(HostIf, ethtool.GRO, true))
 }
 
 // SetUp sets an interface of the calling thread's namespace up or down.
