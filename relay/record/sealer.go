@@ -10,8 +10,8 @@ type Sealer struct {
 func Overhead(n int) int { return (n/maxPlain + 1) * (headerSize + 1 + tagSize) }
 
 // Append appends data to dst, in records of up to 16 KiB. dst has room for len(data) and its Overhead, or moves. If
-// there is room behind data, the byte there is borrowed for the content type that TLS 1.3 wants behind the content,
-// which spares a copy; it is put back.
+// there is room behind data, the byte there is borrowed for the content type that TLS 1.3 wants behind the content, as
+// is the first byte of each further record: that spares a copy. They are put back, but nobody else may look meanwhile.
 func (s *Sealer) Append(dst, data []byte) []byte { return s.append(dst, data, typeData) }
 
 // Close appends the alert that ends the sending direction.
