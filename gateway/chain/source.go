@@ -55,11 +55,12 @@ func (r *reader) inside(t *token.Token, s string, i int) Place {
 		if n := strings.IndexByte(r.text[at:], '\n'); n >= 0 {
 			at += n + 1
 		}
+		at += blanks(r.text[at:]) // the indentation
 	}
 	for s = s[:min(i, len(s))]; ; {
 		rest := strings.TrimLeftFunc(s, unicode.IsSpace)
-		if len(rest) < len(s) || s == "" {
-			at += len(r.text[at:]) - len(strings.TrimLeftFunc(r.text[at:], unicode.IsSpace))
+		if len(rest) < len(s) {
+			at += blanks(r.text[at:])
 		}
 		if rest == "" {
 			break
@@ -75,6 +76,9 @@ func (r *reader) inside(t *token.Token, s string, i int) Place {
 	begin := strings.LastIndexByte(r.text[:at], '\n') + 1
 	return Place{File: r.file, Line: line, Column: utf8.RuneCountInString(r.text[begin:at]) + 1}
 }
+
+// blanks is how many bytes of white space s begins with.
+func blanks(s string) int { return len(s) - len(strings.TrimLeftFunc(s, unicode.IsSpace)) }
 
 // lastToken returns the token that ends n: the one furthest down the file, closing brackets included.
 func lastToken(n ast.Node) *token.Token {
