@@ -2,8 +2,10 @@ package coordinator
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -29,9 +31,18 @@ func Invoke(ctx context.Context, client Invoker, function string, payload []byte
 		return sortError(function, err)
 	}
 	if out.FunctionError != nil {
-		return fmt.Errorf("function %s: %s: %s", function, *out.FunctionError, out.Payload)
+		return fmt.Errorf("function %s: %s: %s; its last words: %s", function, *out.FunctionError, out.Payload, lastWords(out.LogResult))
 	}
 	return nil
+}
+
+// lastWords returns the end of the log that Lambda sends along, base64 coded, as one short line.
+func lastWords(log *string) string {
+	text, err := base64.StdEncoding.DecodeString(aws.ToString(log))
+	if err != nil || len(text) == 0 {
+		return "none"
+	}
+	return strings.Join(strings.Fields(string(text[max(0, len(text)-400):])), " ")
 }
 
 // fatal are the errors that come again until somebody changes something.

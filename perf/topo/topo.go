@@ -199,7 +199,8 @@ func newNamespace(name string) (*Namespace, error) {
 			err = errors.Join(err, werr)
 		}
 	}
-	if err = errors.Join(err, goHome(home)); err != nil {
+	// A gateway and its local workers talk over loopback.
+	if err = errors.Join(err, SetUp("lo", true), goHome(home)); err != nil {
 		return nil, errors.Join(err, ns.close())
 	}
 	return ns, nil
