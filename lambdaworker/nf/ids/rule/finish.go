@@ -31,6 +31,9 @@ func (p *parser) finish(open int) bool {
 			return p.fail(open, s.Buffer.String(), problem)
 		}
 	}
+	if sides == 0 && !r.Transactional {
+		return p.fail(open, "direction", errors.New("the rule mixes buffers of requests and of responses; => instead of -> does that"))
+	}
 	if sides == Request && r.Flow.ToClient || sides == Response && r.Flow.ToServer || sides == 0 && (r.Flow.ToClient || r.Flow.ToServer) {
 		return p.fail(open, "flow", errors.New("the rule looks into a buffer that the direction named by flow doesn't have"))
 	}

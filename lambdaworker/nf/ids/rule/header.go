@@ -56,7 +56,9 @@ func (p *parser) header() (open int, ok bool) {
 		return 0, p.fail(pos, "source port", err)
 	}
 	switch w, pos := word(); w {
-	case "->", "=>":
+	case "->":
+	case "=>":
+		r.Transactional = true
 	case "<>":
 		r.Both = true
 	default:

@@ -112,22 +112,19 @@ func (p *parser) tlsVersion(arg string, at int) error {
 	return p.addValue(TLSVersion, at, &Item{Kind: Compare, Range: r})
 }
 
-// sslVersion is a list of versions, one of which it must be; those behind a '!' it must not be. The bits of Range.A are the
-// versions wanted, those of Range.B the versions not wanted, counted from SSL 2.
+// sslVersion is a list of versions, one of which it must be; behind a '!', which stands for the whole list, none of which.
+// The Range is about SSLVersionBit of the version.
 func (p *parser) sslVersion(arg string, at int) error {
-	r := Range{}
-	// One '!' in front negates the whole list, as Suricata has it.
+	r := Range{Op: AnyBit}
 	for _, w := range commas(strings.ToLower(strings.Trim(strings.TrimSpace(arg), `"`))) {
-		not := strings.HasPrefix(w, "!")
+		if strings.HasPrefix(w, "!") {
+			r.Op = NoBit
+		}
 		n, ok := sslVersions[strings.TrimPrefix(w, "!")]
 		if !ok {
 			return fmt.Errorf("%q is no version; sslv2 sslv3 tls1.0 tls1.1 tls1.2 tls1.3 are", w)
 		}
-		if not {
-			r.B |= SSLVersionBit(n)
-		} else {
-			r.A |= SSLVersionBit(n)
-		}
+		r.A |= SSLVersionBit(n)
 	}
 	return p.addValue(SSLVersion, at, &Item{Kind: Compare, Range: r})
 }

@@ -3,6 +3,8 @@ package rule
 import (
 	"fmt"
 	"strings"
+
+	"github.com/granule-nf/granule/lambdaworker/nf/ids/pcre"
 )
 
 // regexBuffers are the flags of pcre that name a buffer.
@@ -31,9 +33,9 @@ func regex(arg string) (it *Item, buffer Buffer, has bool, err error) {
 	if i := strings.IndexByte(flags, ','); i >= 0 {
 		flags = flags[:i]
 	}
-	r := &it.Regex
-	r.Expr = strings.ReplaceAll(strings.ReplaceAll(s[1:end], `\;`, `;`), `\"`, `"`)
-	if r.Expr == "" {
+	var r pcre.Flags
+	expr := strings.ReplaceAll(strings.ReplaceAll(s[1:end], `\;`, `;`), `\"`, `"`)
+	if expr == "" {
 		return nil, 0, false, fmt.Errorf("the expression is empty")
 	}
 	for i := range len(flags) {
@@ -65,6 +67,9 @@ func regex(arg string) (it *Item, buffer Buffer, has bool, err error) {
 			}
 			buffer, has = b, true
 		}
+	}
+	if it.Regex, err = pcre.Compile(expr, r); err != nil {
+		return nil, 0, false, fmt.Errorf("/%s/: %w", expr, err)
 	}
 	return it, buffer, has, nil
 }

@@ -1,5 +1,7 @@
 package rule
 
+import "github.com/granule-nf/granule/lambdaworker/nf/ids/pcre"
+
 // Action is what a rule that matches does.
 type Action uint8
 
@@ -69,6 +71,8 @@ type Rule struct {
 	SrcPort *Ports
 	DstPort *Ports
 	Both    bool // <>
+	// => : the rule looks into request and response of one transaction.
+	Transactional bool
 
 	SID, GID, Rev uint32
 	Msg           string
@@ -182,7 +186,7 @@ type Item struct {
 	Negated  bool
 	Relative bool // pcre, isdataat, byte_*
 	Content  ContentMatch
-	Regex    Regex
+	Regex    *pcre.Regexp
 	Byte     ByteOp
 	Range    Range
 	OrAbsent bool
@@ -210,15 +214,3 @@ type ContentMatch struct {
 
 // Relative reports whether the content counts from the end of the match before.
 func (c *ContentMatch) Relative() bool { return c.HasDistance || c.HasWithin }
-
-// Regex is a pcre keyword, without the flags that name a buffer.
-type Regex struct {
-	Expr      string
-	NoCase    bool // i
-	DotAll    bool // s
-	MultiLine bool // m
-	Extended  bool // x
-	Anchored  bool // A
-	DollarEnd bool // E
-	Ungreedy  bool // G
-}

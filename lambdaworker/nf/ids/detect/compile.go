@@ -1,0 +1,177 @@
+package detect
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/granule-nf/granule/lambdaworker/nf/eve"
+	"github.com/granule-nf/granule/lambdaworker/nf/ids/proto"
+	"github.com/granule-nf/granule/lambdaworker/nf/ids/rule"
+)
+
+// compile turns rules into signatures in the order of trial.
+func (e *Engine) compile(rules []*rule.Rule) {
+	e.sigs = make([]*Signature, 0, len(rules))
+	for _, r := range rules {
+		e.sigs = append(e.sigs, e.signature(r))
+	}
+	slices.SortStableFunc(e.sigs, func(a, b *Signature) int {
+		return cmp.Or(
+			cmp.Compare(actionOrder(a.Rule.Action), actionOrder(b.Rule.Action)),
+			cmp.Compare(bitsOrder(a.Rule.Bits), bitsOrder(b.Rule.Bits)),
+			cmp.Compare(a.Rule.Priority, b.Rule.Priority),
+		)
+	})
+	for i, s := range e.sigs {
+		s.num = uint32(i)
+	}
+}
+
+func actionOrder(a rule.Action) int {
+	switch a {
+	case rule.RejectDst, rule.RejectBoth:
+		return int(rule.Reject)
+	}
+	return int(a)
+}
+
+// bitsOrder: rules that set a bit are tried before those that ask for it.
+func bitsOrder(bits []rule.Bits) int {
+	sets, reads := false, false
+	for _, b := range bits {
+		if b.Op == rule.BitsIsSet || b.Op == rule.BitsIsNotSet {
+			reads = true
+		} else {
+			sets = true
+		}
+	}
+	switch {
+	case sets && !reads:
+		return 0
+	case sets:
+		return 1
+	case reads:
+		return 2
+	}
+	return 3
+}
+
+func (e *Engine) signature(r *rule.Rule) *Signature {
+	s := &Signature{Rule: r, limit: -1, filter: -1, fastAt: noFast}
+	s.Event = eve.Signature{GID: r.GID, ID: r.SID, Rev: r.Rev, Message: r.Msg, Category: r.Category, Severity: uint8(r.Priority), Metadata: metadata(r.Metadata)}
+	s.setProtos()
+	sides := rule.Either
+	for _, sec := range r.Sections {
+		c := section{buffer: sec.Buffer, transforms: sec.Transforms, items: compileItems(sec.Items), sides: sec.Buffer.Sides()}
+		c.chain = e.chain(sec.Transforms)
+		for _, it := range sec.Items {
+			if it.Kind == rule.Absent {
+				c.absent = true
+				c.orAbsent = it.OrAbsent
+			}
+			if it.Kind == rule.PCRE {
+				e.programs = max(e.programs, it.Regex.Size())
+			}
+		}
+		switch {
+		case sec.Buffer == rule.Payload:
+			s.payload = c.items
+		case sec.Buffer.OfPacket():
+			s.headers = append(s.headers, c)
+		default:
+			s.tx = append(s.tx, c)
+			if !r.Transactional {
+				sides &= c.sides
+			}
+		}
+	}
+	s.dirs[proto.ToServer] = !r.Flow.ToClient && sides&rule.Request != 0
+	s.dirs[proto.ToClient] = !r.Flow.ToServer && sides&rule.Response != 0
+	for _, b := range r.Bits {
+		o := bitOp{op: b.Op}
+		for _, n := range b.Names {
+			o.ids = append(o.ids, nameID(n))
+		}
+		s.bits = append(s.bits, o)
+	}
+	s.setType()
+	return s
+}
+
+func (s *Signature) setType() {
+	r := s.Rule
+	if s.payload != nil {
+		s.setPayload()
+	}
+	switch {
+	case len(s.tx) > 0:
+		s.Type = OfTx
+	case s.payload != nil && s.stream:
+		s.Type = OfStream
+	case s.payload != nil || len(s.headers) > 0 || hasFields(r.Fields):
+		s.Type = OfPacket
+	case r.App != rule.AnyApp || len(r.Fields) > 0:
+		s.Type = OfApp
+	case r.Flow == (rule.Flow{}) && r.SrcPort.Any && r.DstPort.Any && !s.reads():
+		s.Type = IPOnly
+	default:
+		s.Type = OfPacket
+	}
+}
+
+// hasFields: tests of headers; the application protocol is none.
+func hasFields(fs []rule.Field) bool {
+	for _, f := range fs {
+		if f.Kind != rule.FieldApp {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Signature) reads() bool { return bitsOrder(s.Rule.Bits) == 1 || bitsOrder(s.Rule.Bits) == 2 }
+
+// setPayload decides where the payload's items look: rules for TCP look at the stream, unless a keyword is about packets;
+// with offset or depth at both, since a packet's start is no stream's.
+func (s *Signature) setPayload() {
+	r := s.Rule
+	switch {
+	case s.protos&protoTCP == 0 || r.Proto == rule.TCPPacket || r.Flow.NoStream:
+		s.packet = true
+	case r.Proto == rule.TCPStream || r.Flow.OnlyStream:
+		s.stream = true
+	case r.NeedPacket:
+		s.packet = true
+	default:
+		s.stream = true
+		for i := range s.payload {
+			if it := &s.payload[i]; it.kind == rule.Content && (it.hasOffset || it.hasDepth) {
+				s.packet = true
+			}
+		}
+	}
+}
+
+// metadata makes the JSON object of the metadata keyword: each key with the list of its values.
+func metadata(words []string) []byte {
+	if len(words) == 0 {
+		return nil
+	}
+	m := map[string][]string{}
+	for _, w := range words {
+		key, value, ok := strings.Cut(w, " ")
+		if ok {
+			m[key] = append(m[key], strings.TrimSpace(value))
+		}
+	}
+	if len(m) == 0 {
+		return nil
+	}
+	b, err := json.Marshal(m)
+	if err != nil {
+		return nil // strings always marshal
+	}
+	return b
+}

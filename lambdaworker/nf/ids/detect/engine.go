@@ -1,0 +1,247 @@
+package detect
+
+import (
+	"slices"
+
+	"github.com/granule-nf/granule/lambdaworker/nf/ids/match"
+	"github.com/granule-nf/granule/lambdaworker/nf/ids/pcre"
+	"github.com/granule-nf/granule/lambdaworker/nf/ids/rule"
+)
+
+// numApps is the number of rule.App values that have transactions, and AnyApp.
+const numApps = int(rule.AppFailed)
+
+// Engine tries signatures. It is used by one goroutine.
+type Engine struct {
+	sigs    []*Signature
+	packets [2][protoCount]packetGroups
+	txs     [numApps][2]txGroups
+	chains  [][]rule.Transform // distinct chains of transforms; chain n is chains[n-1]
+
+	programs int // largest regular expression
+	patterns int // largest group
+
+	x         inspector
+	transform *transformer
+	seen      *match.Seen
+	hits      []uint32
+	stamp     []uint32 // one a signature: the run in which it became a candidate
+	epoch     uint32
+	found     []uint32 // candidates
+
+	records records
+	live    []int32 // records of the transaction under inspection
+
+	queue  []Match
+	limits *limits
+	stats  Stats
+}
+
+// Stats are counters of an Engine since its start.
+type Stats struct {
+	Candidates   uint64 // found by the prefilter
+	Matches      uint64
+	Suppressed   uint64 // by threshold or detection_filter
+	QueueFull    uint64 // matches lost: too many on one packet
+	BitsFull     uint64 // flowbits not set: MaxBits are
+	RecordsFull  uint64 // candidates of transactions lost: no memory
+	LimitsFull   uint64 // thresholds that forgot an entry for another
+	RegexGivenUp uint64 // searches past the step limit
+}
+
+// Match is a signature that matched.
+type Match struct {
+	Sig    *Signature
+	Tx     int64 // number of the transaction, -1 without
+	Stream bool  // in the stream
+}
+
+// maxQueue is how many matches one packet may have.
+const maxQueue = 256
+
+// New compiles rules.
+func New(rules []*rule.Rule, cfg Config) *Engine {
+	e := &Engine{}
+	e.compile(rules)
+	e.build()
+	e.x.machine = pcre.NewMachine(max(e.programs, 1))
+	e.transform = newTransformer()
+	e.seen = match.NewSeen(e.patterns)
+	e.hits = make([]uint32, 0, e.patterns)
+	e.stamp = make([]uint32, len(e.sigs))
+	e.found = make([]uint32, 0, len(e.sigs))
+	e.queue = make([]Match, 0, maxQueue)
+	e.records.init(cfg.Records)
+	e.live = make([]int32, 0, len(e.sigs))
+	e.limits = newLimits(e.sigs, cfg.Limits)
+	return e
+}
+
+// Config sizes an Engine's memory.
+type Config struct {
+	Records int // signatures under inspection in all transactions together
+	Limits  int // thresholds' counters
+}
+
+// Signatures returns the signatures in the order of trial.
+func (e *Engine) Signatures() []*Signature { return e.sigs }
+
+// Stats returns the counters.
+func (e *Engine) Stats() Stats {
+	s := e.stats
+	s.RegexGivenUp = e.x.machine.Exceeded
+	s.LimitsFull = e.limits.full
+	return s
+}
+
+func (e *Engine) chain(ts []rule.Transform) int {
+	if len(ts) == 0 {
+		return 0
+	}
+	same := func(o []rule.Transform) bool {
+		return slices.EqualFunc(o, ts, func(a, b rule.Transform) bool { return a.Kind == b.Kind && string(a.Key) == string(b.Key) })
+	}
+	if i := slices.IndexFunc(e.chains, same); i >= 0 {
+		return i + 1
+	}
+	e.chains = append(e.chains, ts)
+	return len(e.chains)
+}
+
+// begin starts a list of candidates.
+func (e *Engine) begin() {
+	e.found = e.found[:0]
+	if e.epoch++; e.epoch == 0 { // wrapped
+		clear(e.stamp)
+		e.epoch = 1
+	}
+}
+
+func (e *Engine) candidate(num uint32) {
+	if e.stamp[num] != e.epoch {
+		e.stamp[num] = e.epoch
+		e.found = append(e.found, num)
+	}
+}
+
+func (e *Engine) candidates(nums []uint32) {
+	for _, n := range nums {
+		e.candidate(n)
+	}
+}
+
+// scan adds the candidates of g in data.
+func (e *Engine) scan(g *group, data []byte) {
+	if g.set == nil || len(data) == 0 {
+		return
+	}
+	e.hits = g.set.Scan(data, e.seen, e.hits[:0])
+	for _, h := range e.hits {
+		e.candidates(g.owners[h])
+	}
+}
+
+// Packet tries the signatures of packets and streams.
+func (e *Engine) Packet(p *Packet) {
+	g := &e.packets[p.Dir][protoIndex(p.Info.Proto)]
+	e.begin()
+	if p.First {
+		e.candidates(g.ipOnly)
+	}
+	e.candidates(g.always)
+	if p.StreamDue {
+		e.scan(&g.stream, p.Stream)
+	}
+	if len(p.Payload) > 0 {
+		e.scan(&g.payload, p.Payload)
+		if !p.InStream {
+			e.scan(&g.stream, p.Payload)
+		}
+	}
+	if len(p.Payload) > 0 || p.StreamDue {
+		e.candidates(g.blind)
+	}
+	slices.Sort(e.found)
+	e.stats.Candidates += uint64(len(e.found))
+	for _, n := range e.found {
+		s := e.sigs[n]
+		if stream, ok := e.packet(s, p); ok {
+			e.matched(s, p, -1, stream)
+		}
+	}
+}
+
+func protoIndex(p uint8) int {
+	switch protoBit(p) {
+	case protoTCP:
+		return 0
+	case protoUDP:
+		return 1
+	case protoICMP:
+		return 2
+	case protoICMPv6:
+		return 3
+	}
+	return 4
+}
+
+// meta reports whether all holds that is not about bytes.
+func (e *Engine) meta(s *Signature, p *Packet) bool {
+	if !s.header(p) || !s.flow(p) {
+		return false
+	}
+	if p.Pseudo && s.Rule.NeedPacket || !p.fields(s.Rule.Fields) {
+		return false
+	}
+	return len(s.bits) == 0 || p.Bits != nil && p.Bits.holds(s.bits)
+}
+
+func (e *Engine) packet(s *Signature, p *Packet) (stream, ok bool) {
+	if s.Rule.App != rule.AnyApp && s.Rule.App != p.App || !e.meta(s, p) {
+		return false, false
+	}
+	for i := range s.headers {
+		b, ok := p.header(s.headers[i].buffer)
+		if !ok || !e.section(&s.headers[i], b) {
+			return false, false
+		}
+	}
+	if s.payload == nil {
+		return false, !p.Pseudo || s.Type == OfApp
+	}
+	return e.payload(s, p)
+}
+
+// payload tries the items on the stream first, then on the packet, as Suricata does.
+func (e *Engine) payload(s *Signature, p *Packet) (stream, ok bool) {
+	if s.stream && p.StreamDue && e.x.run(s.payload, p.Stream) {
+		return true, true
+	}
+	if p.Pseudo || s.stream && !s.packet && p.InStream || len(p.Payload) == 0 || s.Rule.Flow.OnlyStream {
+		return false, false
+	}
+	return false, e.x.run(s.payload, p.Payload)
+}
+
+// section tries a section over a buffer.
+func (e *Engine) section(c *section, data []byte) bool {
+	if len(c.transforms) > 0 {
+		data = e.transform.apply(c.transforms, data)
+	}
+	return e.x.run(c.items, data)
+}
+
+// matched queues a match and does what the signature says about flowbits.
+func (e *Engine) matched(s *Signature, p *Packet, tx int64, stream bool) {
+	e.stats.Matches++
+	if len(s.bits) > 0 && p.Bits != nil {
+		if _, full := p.Bits.apply(s.bits); full {
+			e.stats.BitsFull++
+		}
+	}
+	if len(e.queue) == cap(e.queue) {
+		e.stats.QueueFull++
+		return
+	}
+	e.queue = append(e.queue, Match{Sig: s, Tx: tx, Stream: stream})
+}
