@@ -61,14 +61,14 @@ func init() {
 
 // fakeGateway listens, and collects what workers answer on its connections.
 type fakeGateway struct {
-	t        *testing.T
+	t        testing.TB
 	listener *relay.Listener
 	identity *record.Identity
 	conns    chan *relay.Conn
 	tls      bool
 }
 
-func newFakeGateway(t *testing.T, tls bool) *fakeGateway {
+func newFakeGateway(t testing.TB, tls bool) *fakeGateway {
 	t.Helper()
 	id, err := record.NewIdentity()
 	if err != nil {

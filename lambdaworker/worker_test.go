@@ -201,7 +201,9 @@ func TestRefusesToRun(t *testing.T) {
 			i.Expires = time.Now().Add(50 * time.Millisecond).UnixNano()
 		}, "connection refused"},
 		{"another version", func(i *wire.Invocation) { i.Version++ }, "protocol version"},
-		{"a function that does not exist", func(i *wire.Invocation) { i.Stage = []byte(`{"nfs":[{"name":"nat64","file":"g.yaml","line":3,"column":4}]}`) }, `g.yaml:3:4: no function is named "nat64"`},
+		{"a function that does not exist", func(i *wire.Invocation) {
+			i.Stage = []byte(`{"nfs":[{"name":"nat64","file":"g.yaml","line":3,"column":4}]}`)
+		}, `g.yaml:3:4: no function is named "nat64"`},
 		{"no stage", func(i *wire.Invocation) { i.Stage = []byte(`"x"`) }, "invocation: stage"},
 		{"broken files", func(i *wire.Invocation) { i.Files = []byte("x") }, "unpacking files"},
 	} {

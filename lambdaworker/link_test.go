@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bytes"
+	"net"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/granule-nf/granule/lambdaworker/nf"
+	"github.com/granule-nf/granule/relay"
+	"github.com/granule-nf/granule/relay/record"
+	"github.com/granule-nf/granule/relay/wire"
+)
+
+// bareLink returns a link that has joined, without TLS, and the gateway's end of its connection.
+func bareLink(t testing.TB, nfs ...nf.BundleNF) (*link, net.Conn) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	theirs, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ours.Close(); _ = theirs.Close() })
+	_ = theirs.SetDeadline(time.Now().Add(20 * time.Second))
+	p, err := nf.Build(nf.Bundle{Flows: 64, NFs: nfs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := record.Plain()
+	return newLink(ours, s.Seal, record.NewInbox(s.Open, wire.MaxFrame, readGulp), p, 0), theirs
+}
+
+func batchOf(sequence uint32, packets ...[]byte) []byte {
+	b := wire.NewBatchBuilder()
+	for i, p := range packets {
+		b.Add(1, false, len(p), p, true, int64(i)*1000)
+	}
+	return bytes.Clone(b.Seal(sequence))
+}
+
+// TestAConfusedGatewayIsLeft has one row for each way in which a gateway can make no sense. The worker says which it was.
+func TestAConfusedGatewayIsLeft(t *testing.T) {
+	tooLong := wire.Header{Type: wire.TypeBatch, Count: 1, Length: wire.MaxBatch}.Append(nil)
+	for _, row := range []struct {
+		name   string
+		say    []byte
+		want   Reason
+		detail string
+		bye    wire.ByeReason
+		fault  wire.Fault
+	}{
+		{"garbage", bytes.Repeat([]byte{0x6E}, 64), ReasonFormat, "frame: type", wire.ByeFormat, wire.FaultType},
+		{"a Result", wire.Header{Type: wire.TypeResult, Count: 1, Length: 4}.Append(nil), ReasonFormat, "frame: direction", wire.ByeFormat, wire.FaultDirection},
+		{"a batch too long", tooLong, ReasonFormat, "frame: long", wire.ByeFormat, wire.FaultLong},
+		{"half a batch", append(wire.Header{Type: wire.TypeBatch, Count: 2, Length: 16}.Append(nil), make([]byte, 16)...), ReasonFormat, "frame: short", wire.ByeFormat, wire.FaultShort},
+		{"state", wire.AppendState(nil, []byte("x"), false), ReasonFailed, "the gateway sent state, which the stage has no use for", wire.ByeInternal, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			l, gateway := bareLink(t)
+			if _, err := gateway.Write(row.say); err != nil {
+				t.Fatal(err)
+			}
+			l.serve()
+			if l.reason != row.want || l.detail != row.detail {
+				t.Errorf("ended with %s (%s), want %s (%s)", l.reason, l.detail, row.want, row.detail)
+			}
+			b := make([]byte, 100)
+			n, err := gateway.Read(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h, _ := wire.ParseHeader(b[:n])
+			reason, fault, _ := wire.ParseBye(b[wire.HeaderSize:n])
+			if h.Type != wire.TypeBye || reason != row.bye || fault != row.fault {
+				t.Errorf("said %v: %v, %v", h.Type, reason, fault)
+			}
+		})
+	}
+}
+
+func TestTheGatewaysByeIsReported(t *testing.T) {
+	for _, row := range []struct {
+		reason wire.ByeReason
+		want   Reason
+		detail string
+	}{
+		{wire.ByeDone, ReasonClosed, ""},
+		{wire.ByeFormat, ReasonFormat, "the gateway rejected a frame: runs"},
+		{wire.ByeIdle, ReasonClosed, "the gateway said idle"},
+	} {
+		l, gateway := bareLink(t)
+		if _, err := gateway.Write(wire.AppendBye(nil, row.reason, wire.FaultRuns)); err != nil {
+			t.Fatal(err)
+		}
+		l.serve()
+		if l.reason != row.want || l.detail != row.detail {
+			t.Errorf("%v: ended with %s (%s)", row.reason, l.reason, l.detail)
+		}
+	}
+}
+
+// TestInjectionsAreInOrder runs two functions that inject: each in the order of packets, one after the other.
+func TestInjectionsAreInOrder(t *testing.T) {
+	l, gateway := bareLink(t, nf.BundleNF{Name: "test-obedient"}, nf.BundleNF{Name: "test-obedient"})
+	packet := make([]byte, 60)
+	packet[0] = doInject
+	if _, err := gateway.Write(append(batchOf(1, packet, packet, packet), wire.AppendRetire(nil)...)); err != nil {
+		t.Fatal(err)
+	}
+	l.serve()
+	b := make([]byte, 4096)
+	n, err := gateway.Read(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, _ := wire.ParseHeader(b[:n])
+	var r wire.Result
+	if fault := r.Parse(h, b[wire.HeaderSize:wire.HeaderSize+int(h.Length)], 3); fault != wire.FaultNone {
+		t.Fatalf("the gateway would refuse this: %v", fault)
+	}
+	var e wire.Entry
+	var causes []uint16
+	for r.NextInjected(&e) {
+		causes = append(causes, e.Index)
+	}
+	if len(causes) != 6 {
+		t.Errorf("causes %v", causes)
+	}
+}
+
+// TestSteadyStateAllocatesNothing runs a whole worker, with TLS over loopback, and counts what both ends allocate.
+func TestSteadyStateAllocatesNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates by itself")
+	}
+	modes(t, func(t *testing.T, tls bool) {
+		g := newFakeGateway(t, tls)
+		done := g.invoke(t.Context(), quietWorker(), g.invocation(1))
+		c, k := g.joined(), &tally{}
+		carried := make([]byte, 66)
+		sent := 0
+		run := func(batches int) {
+			for range batches {
+				for range 256 {
+					carried[0] = byte(sent % doInject) // pass, drop, rewritten headers, replaced
+					c.Add(uint64(sent), 1, false, 66, carried, true, 1e9)
+					sent++
+				}
+				for c.Flush(); k.verdicts < sent; {
+					if s := c.Read(k); s != relay.OK && s != relay.Again {
+						t.Fatal(s, c.Reason())
+					}
+					runtime.Gosched()
+				}
+			}
+		}
+		run(20) // buffers grow to what they need
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		run(400)
+		runtime.ReadMemStats(&after)
+		// Other goroutines of the test binary may allocate now and then; a single one in the path would be hundreds.
+		if n := after.Mallocs - before.Mallocs; n > 40 {
+			t.Errorf("%d allocations in 400 batches of 256 packets", n)
+		}
+		c.Close()
+		(<-done).want(t, ReasonClosed)
+	})
+}
+
+// tally is a Handler that costs nothing.
+type tally struct{ verdicts int }
+
+func (k *tally) State([]byte)                    {}
+func (k *tally) Verdicts(refs []uint64, _ uint8) { k.verdicts += len(refs) }
+func (k *tally) Rewritten(uint64, uint8, []byte) {}
+func (k *tally) Inject(uint64, uint8, []byte)    {}
+func (k *tally) Events([]byte, uint32)           {}
+func (k *tally) Report([]byte)                   {}
+func (k *tally) Draining(int64)                  {}
+
+// BenchmarkWorker is a packet's share of its way to a worker over loopback and back, with two batches under way.
+func BenchmarkWorker(b *testing.B) {
+	for _, tls := range []bool{false, true} {
+		name := "plain"
+		if tls {
+			name = "tls"
+		}
+		b.Run(name, func(b *testing.B) {
+			g := newFakeGateway(b, tls)
+			done := g.invoke(b.Context(), quietWorker(), g.invocation(1))
+			c, k := g.joined(), &tally{}
+			carried := make([]byte, 66)
+			b.ReportAllocs()
+			b.ResetTimer()
+			for sent := 0; k.verdicts < b.N; {
+				for n := 0; n < 256 && sent-k.verdicts < 512 && c.Room(66); n++ {
+					c.Add(uint64(sent), 1, false, 66, carried, true, 1e9)
+					sent++
+				}
+				c.Flush()
+				if s := c.Read(k); s != relay.OK && s != relay.Again {
+					b.Fatal(s, c.Reason())
+				}
+				runtime.Gosched()
+			}
+			b.StopTimer()
+			c.Close()
+			<-done
+		})
+	}
+}
