@@ -129,8 +129,9 @@ func (p *parser) tryRelation() test {
 	if p.failed == nil && isRelation(p.peek()) {
 		return p.relation(left)
 	}
-	if p.failed != nil && p.tokens[start].is("-") {
-		return nil // nothing else begins with a minus
+	first, second := p.tokens[start], p.tokens[min(start+1, len(p.tokens)-1)]
+	if p.failed != nil && (first.is("-") || first.kind == tokenNumber && second.is(slices.Concat(ranks...)...)) {
+		return nil // nothing else begins like this
 	}
 	p.at, p.depth, p.failed = start, depth, nil
 	return nil
