@@ -1,0 +1,29 @@
+package ids
+
+import (
+	"github.com/granule-nf/granule/ingress/packet"
+	"github.com/granule-nf/granule/lambdaworker/nf"
+)
+
+// fragment inspects n.p, a fragment: by itself, with no payload and no flow, and the whole datagram once it is complete.
+func (n *IDS) fragment() {
+	p := n.p
+	n.view(p)
+	n.v.First = true
+	n.inspect(nf.NoFlow)
+	frame, info, ok := n.frags.Add(&p.Info, p.Data, p.Time)
+	if !ok || n.b.Verdicts[n.i] != nf.Pass {
+		return
+	}
+	n.stats.Reassembled++
+	whole := nf.Packet{Info: *info, Data: frame, Wire: uint32(len(frame)), From: p.From, Time: p.Time, Number: p.Number, Flow: nf.NoFlow}
+	if whole.Kind == packet.NotIP || whole.Problem != packet.OK && whole.Problem <= packet.BadIPLength {
+		return
+	}
+	whole.Reverse = whole.Info.Key(frame, &whole.Key)
+	whole.Flow, whole.NewFlow = n.b.Flows.Get((*[6]uint64)(&whole.Key), p.Time)
+	n.whole = whole // a field, for it must not be allocated
+	n.p = &n.whole
+	n.packet(whole.Flow)
+	n.p = p
+}

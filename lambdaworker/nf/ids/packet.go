@@ -1,0 +1,159 @@
+package ids
+
+import (
+	"github.com/granule-nf/granule/ingress/packet"
+	"github.com/granule-nf/granule/lambdaworker/nf"
+	"github.com/granule-nf/granule/lambdaworker/nf/ids/detect"
+	"github.com/granule-nf/granule/lambdaworker/nf/ids/proto"
+	"github.com/granule-nf/granule/lambdaworker/nf/ids/rule"
+)
+
+// packet inspects n.p, a packet that is no fragment.
+func (n *IDS) packet(handle uint32) {
+	p := n.p
+	n.view(p)
+	tracked := p.HasL4 && p.Problem == packet.OK
+	if handle == nf.NoFlow || !tracked && (p.Proto == packet.ProtoTCP || p.Proto == packet.ProtoUDP) {
+		// Headers that can't be read belong to no flow.
+		n.v.First = true
+		n.inspect(nf.NoFlow)
+		return
+	}
+	f := &n.flows[handle]
+	if !f.used {
+		*f = flow{used: true, reverse: p.Reverse}
+	}
+	if f.dropped && n.ips {
+		n.stats.DroppedFlow++
+		n.b.Drop(n.i, nf.DropIDSFlow)
+		return
+	}
+	n.b.Touch(handle)
+	n.v.HasFlow, n.v.Bits = true, &f.bits
+	switch p.Proto {
+	case packet.ProtoTCP:
+		n.tcp(handle, f)
+		return
+	case packet.ProtoUDP:
+		n.udp(handle, f)
+		return
+	}
+	n.direct(f)
+	n.v.Established = f.seen[0] && f.seen[1]
+	n.judge(handle, f)
+}
+
+// view fills the engine's view with what the packet's headers say.
+func (n *IDS) view(p *nf.Packet) {
+	n.v = detect.Packet{Info: &p.Info, Data: p.Data, Src: p.Src(p.Data), Dst: p.Dst(p.Data)}
+	if p.HasL4 && p.FragOff == 0 && p.Problem == packet.OK {
+		switch p.Proto {
+		case packet.ProtoTCP, packet.ProtoUDP, packet.ProtoICMP, packet.ProtoICMPv6, packet.ProtoSCTP:
+			n.v.Payload, n.v.Wire = p.Bytes(p.Data), p.PayloadLen()
+		}
+	}
+}
+
+// direct sets the packet's direction by who sent the flow's first packet.
+func (n *IDS) direct(f *flow) {
+	n.v.Dir = proto.ToServer
+	if n.p.Reverse != f.reverse {
+		n.v.Dir = proto.ToClient
+	}
+	f.seen[n.v.Dir] = true
+}
+
+// judge inspects the packet with what its flow adds, unless a rule said that nothing more is to be done.
+func (n *IDS) judge(handle uint32, f *flow) {
+	d := n.v.Dir
+	n.v.App = apps[f.app.Proto]
+	if f.passed {
+		return
+	}
+	n.v.First = !f.first[d]
+	f.first[d] = true
+	n.inspect(handle)
+}
+
+// apps are protocols as rules have them.
+var apps = [proto.NumProtocols]rule.App{proto.Failed: rule.AppFailed, proto.HTTP: rule.AppHTTP, proto.DNS: rule.AppDNS, proto.TLS: rule.AppTLS}
+
+func (n *IDS) tcp(handle uint32, f *flow) {
+	p := n.p
+	if !n.seg.Read(&p.Info, p.Data, p.Reverse, p.Time) {
+		n.direct(f)
+		n.judge(handle, f)
+		return
+	}
+	n.seg.BadChecksum = n.csum.bad(&p.Info, p.Data)
+	if n.seg.BadChecksum {
+		n.stats.BadChecksum++
+	}
+	if n.inline && !n.ips && len(n.seg.Payload) > 0 {
+		// A watcher must not change the packet; what would be rewritten is rewritten in a copy.
+		n.scratch = append(n.scratch[:0], n.seg.Payload...)
+		n.seg.Payload = n.scratch
+	}
+	n.streams.Packet(handle, &n.seg, &n.res)
+	r := &n.res
+	if r.New && f.closed {
+		// The ports are used again: another flow.
+		n.dropParsers(handle)
+		*f = flow{used: true, reverse: p.Reverse}
+	}
+	if !r.Tracked {
+		n.direct(f)
+		n.judge(handle, f)
+		return
+	}
+	if r.Rewritten {
+		n.stats.Rewritten++
+		if n.ips {
+			h := packet.TCPHeader(p.Data[p.L4:min(int(p.End), len(p.Data))])
+			h.SetChecksum(n.v.Src, n.v.Dst)
+			n.b.Change(n.i, nf.Whole)
+		}
+	}
+	d := r.Dir
+	n.v.Dir, f.seen[d] = d, true
+	n.v.Payload = n.seg.Payload
+	n.v.Established, n.v.InStream = r.WasEstablished, r.Data
+	if f.passed {
+		n.streams.Ignore(handle, proto.ToServer)
+		n.streams.Ignore(handle, proto.ToClient)
+		return
+	}
+	n.drain(handle, f, d.Opposite())
+	n.drain(handle, f, d)
+	n.raw(handle, d)
+	n.judge(handle, f)
+	if n.v.StreamDue {
+		n.streams.RawDone(handle, d)
+	}
+	if r.Closed && !f.closed && !f.dropped && !f.passed {
+		f.closed = true
+		n.finish(handle, f, p.Time)
+	}
+}
+
+// raw takes what of the stream is due for a look.
+func (n *IDS) raw(handle uint32, d proto.Dir) {
+	n.trigger(handle, d)
+	data, _, _, due := n.streams.Raw(handle, d)
+	if due && len(data) > 0 {
+		n.v.Stream, n.v.StreamDue = data, true
+	}
+}
+
+func (n *IDS) udp(handle uint32, f *flow) {
+	n.direct(f)
+	n.v.Established = f.seen[0] && f.seen[1]
+	if len(n.v.Payload) > 0 && f.app.Proto == proto.Unknown {
+		c, s := n.p.SrcPort, n.p.DstPort
+		if n.v.Dir == proto.ToClient {
+			c, s = s, c
+		}
+		f.app.Proto = proto.UDP(n.v.Payload, c, s)
+	}
+	n.judge(handle, f)
+}

@@ -1,0 +1,76 @@
+package ids
+
+import (
+	"github.com/granule-nf/granule/lambdaworker/nf"
+	"github.com/granule-nf/granule/lambdaworker/nf/eve"
+	"github.com/granule-nf/granule/lambdaworker/nf/ids/detect"
+	"github.com/granule-nf/granule/lambdaworker/nf/ids/proto"
+	"github.com/granule-nf/granule/lambdaworker/nf/ids/rule"
+)
+
+// carryOut does what the matches of a packet come to.
+func (n *IDS) carryOut(handle uint32) {
+	o := &n.outcome
+	drops := o.By != nil && o.Action.Drops()
+	for i := range o.Alerts {
+		n.alert(&o.Alerts[i])
+	}
+	if o.PassFlow && handle != nf.NoFlow {
+		n.flows[handle].passed = true
+	}
+	if !drops {
+		return
+	}
+	if o.Flow && handle != nf.NoFlow {
+		n.flows[handle].dropped = true
+	}
+	if n.v.Pseudo {
+		if o.Action != rule.Drop && n.ips {
+			n.stats.RejectsLost++
+		}
+		return
+	}
+	if !n.ips {
+		return
+	}
+	v := nf.DropIDS
+	if o.Action != rule.Drop {
+		v = nf.DropIDSReject
+		n.reject(o.Action)
+	}
+	n.stats.Dropped++
+	n.b.Drop(n.i, v)
+	line := eve.AppendDrop(n.b.Events.Room(), n.p, v, &o.By.Event, n.context(-1))
+	n.b.Events.Commit(line)
+}
+
+// alert writes the event of a match.
+func (n *IDS) alert(m *detect.Match) {
+	n.stats.Alerts++
+	blocked := n.ips && m.Sig.Rule.Action.Drops()
+	line := eve.AppendAlert(n.b.Events.Room(), n.p, &m.Sig.Event, blocked, n.context(m.Tx))
+	n.b.Events.Commit(line)
+}
+
+// context is what is known of the flow of the packet in hand.
+func (n *IDS) context(tx int64) *eve.Context {
+	c := &n.ctx
+	*c = eve.Context{Tx: tx}
+	switch n.v.App {
+	case rule.AppHTTP:
+		c.App = "http"
+	case rule.AppDNS:
+		c.App = "dns"
+	case rule.AppTLS:
+		c.App = "tls"
+	case rule.AppFailed:
+		c.App = "failed"
+	}
+	if n.v.HasFlow {
+		c.Direction = eve.ToServer
+		if n.v.Dir == proto.ToClient {
+			c.Direction = eve.ToClient
+		}
+	}
+	return c
+}
