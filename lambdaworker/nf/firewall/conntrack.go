@@ -17,6 +17,7 @@ type tracker struct {
 
 	fresh   connection // of the packet that is being judged, if it begins one
 	pending bool       // fresh waits for the verdict
+	changed bool       // the packet changed the state of its flow
 }
 
 // Status bits of a connection.
@@ -70,7 +71,7 @@ func direction(p *nf.Packet, c *connection) uint8 {
 // see returns the state of a packet and moves its connection on. If pending is set then, keep must follow where the
 // packet is accepted.
 func (t *tracker) see(p *nf.Packet) uint8 {
-	t.pending = false
+	t.pending, t.changed = false, false
 	if p.Flow == nf.NoFlow {
 		return ctInvalid
 	}
@@ -104,7 +105,7 @@ func (t *tracker) see(p *nf.Packet) uint8 {
 // keep confirms the connection that the last packet seen begins: it was accepted.
 func (t *tracker) keep(flow uint32) {
 	t.conns[flow] = t.fresh
-	t.pending = false
+	t.pending, t.changed = false, true
 }
 
 // alive returns the connection of p, nil if there is none or its time is up.
@@ -137,6 +138,7 @@ func (t *tracker) plain(p *nf.Packet, unreplied, replied Duration) uint8 {
 		c.expires = [2]int64{p.Time + unreplied.ns(), p.Time + streamAfter}
 		return ctNew
 	}
+	t.changed = true
 	reply := direction(p, c) == 1
 	timeout := unreplied
 	if c.status&seenReply != 0 {

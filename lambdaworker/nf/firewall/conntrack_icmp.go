@@ -65,6 +65,7 @@ func (t *tracker) icmp(p *nf.Packet) uint8 {
 	known := c.proto == p.Proto && c.expires[dir] > p.Time && h.end == id && h.flags == query && h.scale == p.ICMPCode
 	switch {
 	case known:
+		t.changed = true
 		c.expires[dir] = p.Time + t.timeouts.ICMP.ns()
 		if answer {
 			c.status |= bit

@@ -59,6 +59,7 @@ func (t *tracker) tcp(p *nf.Packet) uint8 {
 	if c == nil || c.tcp == tcpNone {
 		return t.tcpBegin(p, &s)
 	}
+	t.changed = true
 	dir := direction(p, c)
 	outcome := t.tcpStep(c, dir, &s, p.Time)
 	switch outcome {

@@ -5,26 +5,11 @@ import (
 	"github.com/granule-nf/granule/lambdaworker/nf/eve"
 )
 
-// events bounds what the firewall tells: so many lines a second, by the packets' time; the rest is counted.
-type events struct {
-	room    bucket
-	none    bool // log_rate: 0
-	drops   bool
-	skipped uint64
-}
-
-func newEvents(o *options) events {
-	e := events{drops: o.LogDrops, none: o.LogRate == 0}
-	if !e.none {
-		e.room = newBucket(&limitSpec{rate: uint64(o.LogRate), period: 1e9, burst: uint64(o.LogRate)})
-	}
-	return e
-}
-
-// may reports whether one more line may be told at that time.
-func (e *events) may(now int64) bool {
-	if e.none || !e.room.take(now, 0) {
-		e.skipped++
+// mayTell reports whether one more line may be told at that time: `log` is bounded to log_rate lines a second, by the
+// packets' time; the rest is counted. Drops are told by whoever runs the pipeline, for all functions alike.
+func (f *Firewall) mayTell(now int64) bool {
+	if f.options.LogRate == 0 || !f.limits[len(f.limits)-1].take(now, 0) {
+		f.stats[eventsSuppressed]++
 		return false
 	}
 	return true
@@ -33,7 +18,7 @@ func (e *events) may(now int64) bool {
 // logEvent tells of a packet that met a `log`: an event of type firewall.
 func (f *Firewall) logEvent(b *nf.Batch, i uint16, o *compiledOp) {
 	p := &b.Packets[i]
-	if !f.events.may(p.Time) {
+	if !f.mayTell(p.Time) {
 		return
 	}
 	line := eve.Begin(b.Events.Room(), p, "firewall")
@@ -52,15 +37,6 @@ func (f *Firewall) logEvent(b *nf.Batch, i uint16, o *compiledOp) {
 	line = appendInt(line, o.pos.line)
 	line = append(line, '}')
 	b.Events.Commit(eve.End(line))
-}
-
-// dropEvent tells of a packet that goes no further.
-func (f *Firewall) dropEvent(b *nf.Batch, i uint16, d nf.Verdict) {
-	p := &b.Packets[i]
-	if !f.events.drops || !f.events.may(p.Time) {
-		return
-	}
-	b.Events.Commit(eve.AppendDrop(b.Events.Room(), p, d, nil, &eve.Context{Tx: -1}))
 }
 
 func appendInt(dst []byte, n int) []byte {

@@ -15,17 +15,18 @@ type Firewall struct {
 	program  *program
 	options  options
 	counts   []count
-	exported []count // what AppendShared has told of counts
-	limits   []bucket
+	exported []count  // what AppendShared has told of counts
+	limits   []bucket // those of the rules, then that of events
 	flows    *state.Table
 	track    *tracker
 	cache    cache
-	events   events
 	answers  answers
 
-	verdicts  [nf.NumVerdicts]uint64
-	malformed uint64
-	path      passage // of the packet that is being judged
+	identity uint64 // of the rules, for deltas
+
+	stats [numStats]uint64
+	told  [numStats]uint64 // what AppendShared has told of stats
+	path  passage          // of the packet that is being judged
 }
 
 // Needs follows from the rules: flows where they ask for ct state, injection where they reject.
@@ -58,7 +59,7 @@ func (f *Firewall) Process(b *nf.Batch) {
 		if d == nf.Pass && f.track.pending {
 			f.track.keep(p.Flow)
 		}
-		if state&(ctNew|ctEstablished) != 0 {
+		if f.track.changed {
 			b.Touch(p.Flow)
 		}
 		f.decide(b, i, d)
@@ -72,7 +73,7 @@ func broken(p *nf.Packet) bool {
 
 // broken settles a packet that a router's IP layer throws away before any rule sees it.
 func (f *Firewall) broken(b *nf.Batch, i uint16) {
-	f.malformed++
+	f.stats[malformedSeen]++
 	if f.options.passMalformed {
 		return
 	}
@@ -102,10 +103,9 @@ func (f *Firewall) judge(b *nf.Batch, i uint16, v *view, state uint8) nf.Verdict
 }
 
 func (f *Firewall) decide(b *nf.Batch, i uint16, d nf.Verdict) {
-	f.verdicts[d]++
+	f.stats[statOf[d]]++
 	if d != nf.Pass {
 		b.Drop(i, d)
-		f.dropEvent(b, i, d)
 	}
 }
 

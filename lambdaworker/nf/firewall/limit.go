@@ -23,7 +23,7 @@ func newBucket(l *limitSpec) bucket {
 	} else {
 		b.size = b.per / b.rate * int64(l.burst)
 	}
-	b.empty = -1 << 62
+	b.empty = bucketStart
 	b.from = b.empty
 	return b
 }
@@ -52,4 +52,18 @@ func (b *bucket) take(now int64, length uint32) bool {
 	b.empty += cost
 	b.used += cost
 	return !b.over
+}
+
+// bucketStart is when a bucket that was never drawn from was empty: long ago.
+const bucketStart = -1 << 61
+
+// merge adds what another instance took: at time last it had taken used since its bucket stood at from, and stands at to.
+func (b *bucket) merge(last, used, from, to int64) {
+	if b.empty == from {
+		b.empty = to
+	} else {
+		b.empty = max(b.empty, last-b.size) + min(used, b.size)
+	}
+	b.last = max(b.last, last)
+	b.from = b.empty - b.used // what this instance took and has not told yet stays to be told
 }

@@ -19,7 +19,7 @@ func New(s nf.Setup) (nf.NF, error) {
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	f := &Firewall{program: prog, options: *o, flows: s.Flows}
+	f := &Firewall{program: prog, options: *o, flows: s.Flows, identity: prog.identity()}
 	f.counts = make([]count, len(prog.counters))
 	for i, c := range prog.counters {
 		f.counts[i] = count{c.start.packets, c.start.bytes}
@@ -28,7 +28,7 @@ func New(s nf.Setup) (nf.NF, error) {
 	for _, l := range prog.limits {
 		f.limits = append(f.limits, newBucket(l))
 	}
-	f.events = newEvents(o)
+	f.limits = append(f.limits, newBucket(&limitSpec{rate: uint64(max(o.LogRate, 1)), period: 1e9, burst: uint64(max(o.LogRate, 1))}))
 	flows := 0
 	if s.Flows != nil {
 		flows = s.Flows.Cap()

@@ -15,7 +15,6 @@ type options struct {
 	Policy     string            `yaml:"policy"`
 	Malformed  string            `yaml:"malformed"`
 	Interfaces map[string]string `yaml:"interfaces"`
-	LogDrops   bool              `yaml:"log_drops"`
 	LogRate    int               `yaml:"log_rate"`
 	Strict     bool              `yaml:"tcp_strict"`
 	Liberal    bool              `yaml:"tcp_be_liberal"`
@@ -93,7 +92,7 @@ func (t *Timeouts) tcp(s tcpState) Duration {
 }
 
 func readOptions(from nf.Options) (*options, error) {
-	o := &options{Format: "nft", Malformed: "drop", LogDrops: true, LogRate: 1000, Timeouts: defaultTimeouts()}
+	o := &options{Format: "nft", Malformed: "drop", LogRate: 1000, Timeouts: defaultTimeouts()}
 	if err := from.Decode(o); err != nil {
 		return nil, err
 	}

@@ -153,13 +153,16 @@ func nfprotoOf(k packet.Kind) uint64 {
 	return 10
 }
 
+// otherProto is the name of protocols without a header of their own in the language.
+const otherProto = "another protocol"
+
 func protoName(n int) string {
 	for _, k := range []string{"tcp", "udp", "icmp", "icmpv6", "sctp", "dccp", "udplite", "gre", "esp", "ah"} {
 		if protocolNames[k] == uint64(n) {
 			return k
 		}
 	}
-	return "another protocol"
+	return otherProto
 }
 
 func equals(f field, v uint64, at position) op {
@@ -212,10 +215,8 @@ func (p *parser) compare(r *rule, c *chain, ctx *ruleContext, ref fieldRef) {
 		}
 	}
 	if v := m.values; (rel == "" || rel == "==") && v[0].lo == v[0].hi && (ref.field == ip4Protocol || ref.field == metaL4Proto || ref.field == ip6NextHeader) {
-		ctx.l4 = int(v[0].lo.lo)
-		if ref.field == ip6NextHeader {
-			// What the base header names need not be the transport protocol: extension headers may follow.
-			ctx.l4 = -1
+		if n := int(v[0].lo.lo); protoName(n) != otherProto {
+			ctx.l4 = n
 		}
 	}
 	r.ops = append(r.ops, m)

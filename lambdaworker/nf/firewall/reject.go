@@ -10,10 +10,7 @@ import (
 // answers makes the packets that tell a sender of its rejected one. Since the gateway is a wire without an address, they
 // come from the address that the packet was for.
 type answers struct {
-	frame   [14 + 8 + 1280]byte
-	sent    uint64
-	refused uint64 // by RFC 1122, RFC 4443 or RFC 9293: no answer to errors, fragments, RSTs, multicast
-	lost    uint64 // the batch had no room
+	frame [14 + 8 + 1280]byte
 }
 
 // Lengths of the IP packet that an ICMP error may have: RFC 1812 section 4.3.2.3, RFC 4443 section 2.4.
@@ -31,13 +28,10 @@ func (f *Firewall) reject(b *nf.Batch, i uint16, v *view, spec *rejectSpec) {
 	} else {
 		n = a.unreachable(v, spec)
 	}
-	switch {
-	case n == 0:
-		a.refused++
-	case b.Inject(i, b.Packets[i].From, a.frame[:n]):
-		a.sent++
-	default:
-		a.lost++
+	if n > 0 && b.Inject(i, b.Packets[i].From, a.frame[:n]) {
+		f.stats[rejectsAnswered]++
+	} else {
+		f.stats[rejectsUnanswered]++
 	}
 }
 
