@@ -3,6 +3,7 @@ package packet
 import (
 	"encoding/binary"
 	"math/bits"
+	"net/netip"
 )
 
 // Key names a flow: both endpoints in canonical order (the lower first), protocol and VLAN ids, packed without
@@ -13,6 +14,28 @@ import (
 type Key [6]uint64
 
 const keyFragment = 1 << 8
+
+// Endpoints returns what k was made of: the lower and the higher endpoint (port 0 where there are none) and the protocol.
+func (k *Key) Endpoints() (lower, higher netip.AddrPort, proto uint8) {
+	return netip.AddrPortFrom(k.addr(0), uint16(k[4]>>48)), netip.AddrPortFrom(k.addr(2), uint16(k[4]>>32)), uint8(k[4] >> 16)
+}
+
+// VLANs returns the VLAN ids, outermost first.
+func (k *Key) VLANs() (ids [2]uint16, n int) {
+	return [2]uint16{uint16(k[5]>>16) & 0xfff, uint16(k[5]) & 0xfff}, int(k[5] >> 32)
+}
+
+func (k *Key) addr(at int) netip.Addr {
+	if Kind(k[4]>>12&3) == IPv4 {
+		var a [4]byte
+		binary.BigEndian.PutUint32(a[:], uint32(k[at+1]))
+		return netip.AddrFrom4(a)
+	}
+	var a [16]byte
+	binary.BigEndian.PutUint64(a[:], k[at])
+	binary.BigEndian.PutUint64(a[8:], k[at+1])
+	return netip.AddrFrom16(a)
+}
 
 // Hash mixes k with a secret seed by multiply and fold, so that a sender can't aim flows at one bucket.
 func (k *Key) Hash(seed uint64) uint64 {

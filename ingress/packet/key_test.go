@@ -1,6 +1,9 @@
 package packet
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 func keyOf(t *testing.T, text string) (k Key, reverse bool) {
 	t.Helper()
@@ -81,6 +84,22 @@ func TestHashSpreads(t *testing.T) {
 					t.Fatalf("word %d: bucket %d got %d of %d keys, 16 expected", word, b, n, 16*buckets)
 				}
 			}
+		}
+	}
+}
+
+func TestEndpoints(t *testing.T) {
+	for frame, want := range map[string]string{
+		macs + "0800 4500001c 00010000 4011 0000 " + b4 + a4 + "0035 1388 0008 0000":                         "192.0.2.1:5000 198.51.100.2:53 17 [0 0] 0",
+		macs + "8100 e007 86dd 60000000 0008 11 40 " + a6 + b6 + "0035 1388 0008 0000":                       "[2001:db8::1]:53 [2001:db8::2]:5000 17 [7 0] 1",
+		macs + "88a8 0008 8100 0009 0800 45000018 00010000 4032 0000 " + a4 + b4 + "00000001":                "192.0.2.1:0 198.51.100.2:0 50 [8 9] 2",
+		macs + "0800 4500001c 00012000 4011 0000 " + a4 + b4 + "0035 1388 0100 0000" /* a first fragment */ : "192.0.2.1:0 198.51.100.2:0 17 [0 0] 0",
+	} {
+		k, _ := keyOf(t, frame)
+		lower, higher, proto := k.Endpoints()
+		ids, n := k.VLANs()
+		if got := fmt.Sprint(lower, higher, " ", proto, ids, " ", n); got != want {
+			t.Errorf("got %s, want %s", got, want)
 		}
 	}
 }

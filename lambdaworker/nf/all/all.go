@@ -2,5 +2,6 @@
 package all
 
 import (
+	_ "github.com/granule-nf/granule/lambdaworker/nf/counter" // counter
 	_ "github.com/granule-nf/granule/lambdaworker/nf/firewall" // firewall
 )
