@@ -70,7 +70,9 @@ func joinOne(ctx context.Context, inv *wire.Invocation, shard uint16, p *nf.Pipe
 		for _, address := range inv.Gateways {
 			c, seal, in, err := joinAt(ctx, address, inv, shard)
 			if err == nil {
-				return newLink(c, seal, in, p, time.Duration(inv.Idle)), nil
+				l := newLink(c, seal, in, p, time.Duration(inv.Idle))
+				l.whole = inv.Whole
+				return l, nil
 			}
 			err = fmt.Errorf("joining %s, connection %d: %w", address, shard, err)
 			if errors.Is(err, errRefused) || errors.Is(err, record.ErrWrongKey) {
@@ -122,7 +124,7 @@ func greet(ctx context.Context, c net.Conn, inv *wire.Invocation, shard uint16) 
 			return nil, nil, err
 		}
 	}
-	in := record.NewInbox(session.Open, wire.MaxFrame, readGulp)
+	in := record.NewInbox(session.Open, wire.MaxBatch, readGulp)
 	if !inv.TLS {
 		h, body, err := readFrame(c, in)
 		if err != nil {

@@ -40,11 +40,17 @@ type link struct {
 
 	drainAt  atomic.Int64 // when the worker will be gone, ns since the Unix epoch; 0 until it drains
 	leaving  atomic.Bool
+	whole    bool // every packet that passes goes back whole
 	drained  bool // Drain was sent
 	retired  bool // the gateway asked to leave
 	answered int  // packets in out
 	deadline time.Time
 	heard    time.Time
+
+	state    []byte // parts of an import that is not complete
+	imported uint64 // bytes
+	refused  uint64 // imports of which a function refused something
+	refusal  string // what, the first time
 
 	packets, batches, sent uint64
 	reason                 Reason
@@ -146,6 +152,7 @@ func (l *link) frames() {
 		size := wire.HeaderSize + int(h.Length)
 		if fault == wire.FaultNone {
 			if len(b) < size {
+				l.in.Need(size)
 				return
 			}
 			fault = l.frame(h, b[wire.HeaderSize:size])
@@ -183,10 +190,7 @@ func (l *link) frame(h wire.Header, body []byte) wire.Fault {
 		}
 		return fault
 	case wire.TypeState:
-		// The functions of this version keep nothing that a gateway hands over, so one that does is of another mind about
-		// what runs here.
-		l.out = wire.AppendBye(l.out, wire.ByeInternal, wire.FaultNone)
-		l.end(ReasonFailed, "the gateway sent state, which the stage has no use for")
+		l.importState(body, h.Flags&wire.FlagMore != 0)
 	}
 	return wire.FaultNone
 }

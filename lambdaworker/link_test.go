@@ -36,7 +36,7 @@ func bareLink(t testing.TB, nfs ...nf.BundleNF) (*link, net.Conn) {
 		t.Fatal(err)
 	}
 	s := record.Plain()
-	return newLink(ours, s.Seal, record.NewInbox(s.Open, wire.MaxFrame, readGulp), p, 0), theirs
+	return newLink(ours, s.Seal, record.NewInbox(s.Open, wire.MaxBatch, readGulp), p, 0), theirs
 }
 
 func batchOf(sequence uint32, packets ...[]byte) []byte {
@@ -62,7 +62,6 @@ func TestAConfusedGatewayIsLeft(t *testing.T) {
 		{"a Result", wire.Header{Type: wire.TypeResult, Count: 1, Length: 4}.Append(nil), ReasonFormat, "frame: direction", wire.ByeFormat, wire.FaultDirection},
 		{"a batch too long", tooLong, ReasonFormat, "frame: long", wire.ByeFormat, wire.FaultLong},
 		{"half a batch", append(wire.Header{Type: wire.TypeBatch, Count: 2, Length: 16}.Append(nil), make([]byte, 16)...), ReasonFormat, "frame: short", wire.ByeFormat, wire.FaultShort},
-		{"state", wire.AppendState(nil, []byte("x"), false), ReasonFailed, "the gateway sent state, which the stage has no use for", wire.ByeInternal, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			l, gateway := bareLink(t)

@@ -35,8 +35,12 @@ func (l *link) work(h wire.Header, body []byte) wire.Fault {
 func (l *link) answer(sequence uint32, b *nf.Batch) {
 	w := &l.writer
 	w.Begin(l.out, sequence, credit)
+	w.EndState(l.pipeline.AppendDelta(w.BeginState()))
 	changed := false
 	for i, v := range b.Verdicts {
+		if v == nf.Pass && l.whole {
+			b.Changed[i] = nf.Whole
+		}
 		if v == nf.Pass && b.Changed[i] != nf.Nothing {
 			changed = true
 			if len(b.Packets[i].Data) > wire.MaxPacket { // what can't be carried back can't leave
@@ -90,10 +94,13 @@ func rewrite(w *wire.ResultWriter, i uint16, p *nf.Packet, what nf.Extent) {
 // report appends the counters of the stage.
 func (l *link) report(sequence uint32) {
 	text, err := json.Marshal(struct {
-		Packets uint64      `json:"packets"`
-		Batches uint64      `json:"batches"`
-		NFs     []nf.Report `json:"nfs"`
-	}{l.packets, l.batches, l.pipeline.Reports()})
+		Packets  uint64      `json:"packets"`
+		Batches  uint64      `json:"batches"`
+		Imported uint64      `json:"imported"`
+		Refused  uint64      `json:"refused"`
+		Refusal  string      `json:"refusal,omitempty"`
+		NFs      []nf.Report `json:"nfs"`
+	}{l.packets, l.batches, l.imported, l.refused, l.refusal, l.pipeline.Reports()})
 	if err == nil && len(text) <= wire.MaxBody {
 		l.out = wire.AppendReport(l.out, text, sequence, credit)
 	}

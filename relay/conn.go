@@ -75,7 +75,7 @@ func NewConn(fd int, s *record.Session, id ID, window int, credit uint32) *Conn 
 	}
 	return &Conn{
 		fd: fd, id: id, seal: s.Seal, window: window, credit: int(credit),
-		in:      record.NewInbox(s.Open, wire.MaxFrame, readGulp),
+		in:      record.NewInbox(s.Open, wire.MaxBatch, readGulp),
 		builder: wire.NewBatchBuilder(),
 		owed:    newOutstanding(maxRefs, maxBatches),
 		out:     make([]byte, 0, outSize),

@@ -79,6 +79,7 @@ func (c *Conn) frames(h Handler) {
 		}
 		size := wire.HeaderSize + int(head.Length)
 		if len(b) < size {
+			c.in.Need(size)
 			return
 		}
 		if fault = c.frame(h, head, b[wire.HeaderSize:size]); fault != wire.FaultNone {

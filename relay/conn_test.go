@@ -324,7 +324,7 @@ func TestTimesFarApartAreSeveralBatches(t *testing.T) {
 // TestOutstandingModel kills the worker at random moments and compares what is outstanding with a list.
 func TestOutstandingModel(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
-	for round := range 150 {
+	for round := range 60 {
 		c, p := connPair(t, 1<<uint(12+r.IntN(9)), noLimit)
 		var want []uint64 // added and not answered
 		var unanswered []wire.Header

@@ -15,7 +15,8 @@ type Inbox struct {
 	received uint64
 }
 
-// NewInbox makes an inbox for frames of up to frame bytes, read from the socket in gulps of up to gulp bytes.
+// NewInbox makes an inbox for frames of up to frame bytes, longer ones once Need was called, read from the socket in gulps
+// of up to gulp bytes.
 func NewInbox(o *Opener, frame, gulp int) *Inbox {
 	gulp = max(gulp, 2*maxRecord)
 	b := &Inbox{open: o, plain: make([]byte, frame+gulp)}
@@ -23,6 +24,22 @@ func NewInbox(o *Opener, frame, gulp int) *Inbox {
 		b.raw = make([]byte, gulp)
 	}
 	return b
+}
+
+// Need makes room for a frame of n bytes, of which the beginning is in Bytes. Bytes is another slice afterwards. It
+// allocates, once, if there never was a frame as long.
+func (b *Inbox) Need(n int) {
+	gulp := len(b.raw)
+	if b.raw == nil {
+		gulp = 2 * maxRecord
+	}
+	if len(b.plain) >= n+gulp {
+		return
+	}
+	plain := make([]byte, n+gulp)
+	b.end = copy(plain, b.plain[b.start:b.end])
+	b.start = 0
+	b.plain = plain
 }
 
 // Space returns where the next bytes from the socket go; it is never empty if every whole frame has been consumed.

@@ -5,8 +5,11 @@ const (
 	DescriptorSize = 8
 	batchPrefix    = HeaderSize + 8                          // header and base time
 	dataStart      = batchPrefix + MaxPackets*DescriptorSize // where a builder puts the packets' bytes
-	batchSpan      = int64(1<<16) * 1000                     // ns that a descriptor's time can tell from the base
 )
+
+// MaxSpan is how much time, in ns, a batch spans at most when it is built. A descriptor could tell 65 ms; but flows expire and
+// are limited between batches, so one that spans more than a burst would be judged differently than its packets one by one.
+const MaxSpan = int64(10e6)
 
 // Flags of a packet's descriptor, in the four high bits of its first field.
 const (
@@ -51,7 +54,7 @@ func (b *BatchBuilder) Fits(carried int, now int64) bool {
 	if b.n == 0 {
 		return carried <= MaxPacket
 	}
-	return b.n < MaxPackets && b.fits(carried) && now >= b.base && now-b.base < batchSpan
+	return b.n < MaxPackets && b.fits(carried) && now >= b.base && now-b.base <= MaxSpan
 }
 
 func (b *BatchBuilder) fits(carried int) bool {

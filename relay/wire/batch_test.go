@@ -71,9 +71,9 @@ func TestBatchModel(t *testing.T) {
 		}
 		packets = packets[:0]
 	}
-	for range 20000 {
+	for range 10000 {
 		n := r.IntN(200)
-		switch r.IntN(20) {
+		switch r.IntN(50) {
 		case 0:
 			n = r.IntN(MaxPacket + 1)
 		case 1:
@@ -89,8 +89,9 @@ func TestBatchModel(t *testing.T) {
 		if !p.whole {
 			p.wire += r.IntN(MaxPacket + 1 - n)
 		}
+		fill := byte(r.Uint32())
 		for i := range p.data {
-			p.data[i] = byte(r.Uint32())
+			p.data[i] = fill + byte(i)
 		}
 		if !b.Fits(n, now) {
 			if b.Len() == 0 {

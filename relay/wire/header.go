@@ -13,7 +13,7 @@ const (
 	MaxPackets = 256      // packets of a batch
 	MaxPacket  = 65000    // bytes of a packet, so that a batch always has room for one
 	MaxBatch   = 64 << 10 // bytes of a Batch frame with its header
-	MaxFrame   = 1 << 20  // bytes of any frame with its header
+	MaxFrame   = 16 << 20 // bytes of any other frame with its header: a result may carry the state of 256 flows
 	MaxControl = 64       // body of a frame before the join is complete
 	Subflows   = 1 << 12  // sub-flows of a chain
 	MaxBody    = MaxFrame - HeaderSize

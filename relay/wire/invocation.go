@@ -25,6 +25,10 @@ type Invocation struct {
 	Idle        Duration `json:"idle"`        // a connection silent for longer is lost
 	Margin      Duration `json:"margin"`      // how long before its deadline the worker drains; 0 lets it choose
 
+	// Whole has the worker return every packet that passes, changed or not, whole where it came whole: the reference that
+	// other ways of shipping are compared with.
+	Whole bool `json:"whole,omitempty"`
+
 	// Stage is the stage to run, as package nf's Bundle without its files; Files are those, packed by PackFiles.
 	Stage json.RawMessage `json:"stage"`
 	Files []byte          `json:"files,omitempty"`
