@@ -85,7 +85,7 @@ func TestTransparency(t *testing.T) {
 func TestJumbo(t *testing.T) {
 	tp := newTopo(t, topo.Config{MTU: 9000})
 	w := openWire(t, tp, func(c *WireConfig) { c.Jumbo, c.Port.JumboBuffers = true, 8 })
-	relayLoop(t, w)
+	stop := relayLoop(t, w)
 	in, out := openTap(t, tp.Inside), openTap(t, tp.Outside)
 	var frames [][]byte
 	for _, size := range []int{60, 1514, 3498, 3839, 3840, 3841, 4095, 4096, 4097, 7680, 7681, 8191, 8192, 8193, 9013, 9014} {
@@ -97,6 +97,7 @@ func TestJumbo(t *testing.T) {
 			crosses(t, out, in, "inwards", f)
 		}
 	}
+	stop()
 	var s ingress.PortStats
 	for side := range w.ports {
 		w.ports[side][0].Stats(&s)
