@@ -129,7 +129,9 @@ func alertsOf(t testing.TB, lines string) (alerts []map[string]any) {
 			continue
 		}
 		m := map[string]any{}
-		if err := json.Unmarshal([]byte(line), &m); err != nil {
+		d := json.NewDecoder(strings.NewReader(line))
+		d.UseNumber() // a sid as a float loses its digits
+		if err := d.Decode(&m); err != nil {
 			t.Fatalf("%v in %s", err, line)
 		}
 		if m["event_type"] == "alert" {

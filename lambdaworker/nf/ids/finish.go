@@ -35,9 +35,7 @@ func (n *IDS) finish(handle uint32, f *flow, now int64) {
 		n.v.App = apps[f.app.Proto]
 		n.raw(handle, d)
 		n.inspect(handle)
-		if n.v.StreamDue {
-			n.streams.RawDone(handle, d)
-		}
+		n.looked(handle, d)
 	}
 	n.p = last
 }

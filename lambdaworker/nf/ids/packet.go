@@ -78,6 +78,9 @@ func (n *IDS) judge(handle uint32, f *flow) {
 // apps are protocols as rules have them.
 var apps = [proto.NumProtocols]rule.App{proto.Failed: rule.AppFailed, proto.HTTP: rule.AppHTTP, proto.DNS: rule.AppDNS, proto.TLS: rule.AppTLS}
 
+// wellKnown is above the ports that servers are given (RFC 6335 section 6).
+const wellKnown = 1024
+
 func (n *IDS) tcp(handle uint32, f *flow) {
 	p := n.p
 	if !n.seg.Read(&p.Info, p.Data, p.Reverse, p.Time) {
@@ -86,6 +89,8 @@ func (n *IDS) tcp(handle uint32, f *flow) {
 		return
 	}
 	n.seg.BadChecksum = n.csum.bad(&p.Info, p.Data)
+	// A session whose beginning was not seen: the end with the well-known port is the server.
+	n.seg.FromServer = p.SrcPort < wellKnown && p.DstPort >= wellKnown
 	if n.seg.BadChecksum {
 		n.stats.BadChecksum++
 	}
@@ -127,9 +132,7 @@ func (n *IDS) tcp(handle uint32, f *flow) {
 	n.drain(handle, f, d)
 	n.raw(handle, d)
 	n.judge(handle, f)
-	if n.v.StreamDue {
-		n.streams.RawDone(handle, d)
-	}
+	n.looked(handle, d)
 	if r.Closed && !f.closed && !f.dropped && !f.passed {
 		f.closed = true
 		n.finish(handle, f, p.Time)
@@ -142,6 +145,18 @@ func (n *IDS) raw(handle uint32, d proto.Dir) {
 	data, _, _, due := n.streams.Raw(handle, d)
 	if due && len(data) > 0 {
 		n.v.Stream, n.v.StreamDue = data, true
+	}
+}
+
+// looked ends the look at the stream; where it goes on behind a gap, the next piece follows.
+func (n *IDS) looked(handle uint32, d proto.Dir) {
+	for n.v.StreamDue {
+		n.streams.RawDone(handle, d)
+		n.v.Stream, n.v.StreamDue = nil, false
+		if n.raw(handle, d); n.v.StreamDue {
+			n.v.Again = true
+			n.inspect(handle)
+		}
 	}
 }
 

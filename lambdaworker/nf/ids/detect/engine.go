@@ -145,20 +145,22 @@ func (e *Engine) scan(g *group, data []byte) {
 func (e *Engine) Packet(p *Packet) {
 	g := &e.packets[p.Dir][protoIndex(p.Info.Proto)]
 	e.begin()
-	if p.First {
-		e.candidates(g.ipOnly)
+	if !p.Again {
+		if p.First {
+			e.candidates(g.ipOnly)
+		}
+		e.candidates(g.always)
 	}
-	e.candidates(g.always)
 	if p.StreamDue {
 		e.scan(&g.stream, p.Stream)
 	}
-	if len(p.Payload) > 0 {
+	if len(p.Payload) > 0 && !p.Again {
 		e.scan(&g.payload, p.Payload)
 		if !p.InStream {
 			e.scan(&g.stream, p.Payload)
 		}
 	}
-	if len(p.Payload) > 0 || p.StreamDue {
+	if len(p.Payload) > 0 && !p.Again || p.StreamDue {
 		e.candidates(g.blind)
 	}
 	slices.Sort(e.found)
@@ -217,7 +219,7 @@ func (e *Engine) payload(s *Signature, p *Packet) (stream, ok bool) {
 	if s.stream && p.StreamDue && e.x.run(s.payload, p.Stream) {
 		return true, true
 	}
-	if p.Pseudo || s.stream && !s.packet && p.InStream || len(p.Payload) == 0 || s.Rule.Flow.OnlyStream {
+	if p.Pseudo || p.Again || s.stream && !s.packet && p.InStream || len(p.Payload) == 0 || s.Rule.Flow.OnlyStream {
 		return false, false
 	}
 	return false, e.x.run(s.payload, p.Payload)

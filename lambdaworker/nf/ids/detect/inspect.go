@@ -61,16 +61,18 @@ func (x *inspector) from(items []item) bool {
 			return x.fail(it)
 		}
 	case rule.ByteExtract:
-		v, _, ok := x.number(it)
+		v, end, ok := x.number(it)
 		if !ok {
 			return x.fail(it)
 		}
 		x.vars[it.byte.Result] = extracted(it, v)
+		x.at = end
 	case rule.ByteMath:
-		v, _, ok := x.number(it)
+		v, end, ok := x.number(it)
 		if !ok || !x.byteMath(it, v) {
 			return x.fail(it)
 		}
+		x.at = end
 	case rule.Size:
 		if !it.size.Holds(uint64(len(x.buf))) {
 			x.stop = true

@@ -85,7 +85,7 @@ func followed(rest []item) bool {
 			return true
 		}
 		switch rest[i].kind {
-		case rule.Content, rule.PCRE, rule.ByteJump:
+		case rule.Content, rule.PCRE, rule.ByteJump, rule.ByteExtract, rule.ByteMath:
 			return false
 		}
 	}

@@ -87,13 +87,16 @@ func (t *Tracker) server(s *session, g *Segment, o *options) {
 	c.right = seq(g.Ack) + seq(g.Window) // the window of a SYN is never scaled
 }
 
-// pickUp begins a session in its middle: whoever is seen first is taken for the client.
+// pickUp begins a session in its middle: whoever is seen first is taken for the client, unless the caller knows better.
 func (t *Tracker) pickUp(s *session, g *Segment, o *options, out *Result) {
-	s.swapped = g.Reverse
+	s.swapped = g.Reverse != g.FromServer
 	s.midstream = true
 	s.phase = established
 	out.Dir = proto.ToServer
-	c, v := &s.half[proto.ToServer], &s.half[proto.ToClient]
+	if g.FromServer {
+		out.Dir = proto.ToClient
+	}
+	c, v := &s.half[out.Dir], &s.half[out.Dir.Opposite()]
 	c.start(seq(g.Seq)-1, seq(g.Seq), t.cfg.Raw)
 	v.start(seq(g.Ack)-1, seq(g.Ack), t.cfg.Raw)
 	c.wscale, v.wscale = 14, 14

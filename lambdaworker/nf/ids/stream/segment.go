@@ -15,6 +15,7 @@ type Segment struct {
 	Options     []byte
 	Payload     []byte // within the frame; rewritten in place in inline mode, see Result.Rewritten
 	Time        int64  // ns since the Unix epoch
+	FromServer  bool   // set by the caller if a session picked up midstream begins with a segment of its server
 	BadChecksum bool   // set by the caller if checksums are verified: such a segment does not enter the stream
 }
 
