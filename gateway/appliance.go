@@ -168,11 +168,23 @@ func (a *appliance) run(ctx context.Context) error {
 // close ends everything that newAppliance opened. The wire comes last: until then its policy for a dead gateway holds.
 func (a *appliance) close() error {
 	var errs []error
+	if a.coord != nil {
+		// Workers whose connections have ended leave by themselves; only those that don't are ended with the service.
+		gone := make(chan struct{})
+		go func() { a.coord.Wait(); close(gone) }()
+		select {
+		case <-gone:
+		case <-time.After(time.Second):
+		}
+	}
 	if a.workers != nil {
 		errs = append(errs, a.workers.close())
 	}
 	if a.coord != nil {
 		a.coord.Wait()
+	}
+	for _, s := range a.shards {
+		errs = append(errs, s.Close())
 	}
 	if a.wire != nil {
 		errs = append(errs, a.wire.close())

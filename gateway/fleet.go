@@ -109,7 +109,7 @@ func (f *fleet) start(ctx context.Context, worker uint32, pool int) error {
 		Version: wire.Version, Gateways: f.cfg.Advertise, Worker: worker, Epoch: 1,
 		Token: f.listener.Expect(worker, 1, f.conns, expires), Expires: expires.UnixNano(),
 		TLS: f.cfg.TLS, Connections: f.conns, Heartbeat: wire.Duration(time.Second), Idle: wire.Duration(5 * time.Second),
-		Stage: stage.stage, Files: stage.files,
+		Whole: f.cfg.Whole, Stage: stage.stage, Files: stage.files,
 	}
 	if f.cfg.TLS {
 		inv.GatewayKey = f.identity.Key()

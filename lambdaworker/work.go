@@ -3,6 +3,8 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"os"
+	"runtime/metrics"
 	"slices"
 
 	"github.com/granule-nf/granule/lambdaworker/nf"
@@ -91,16 +93,19 @@ func rewrite(w *wire.ResultWriter, i uint16, p *nf.Packet, what nf.Extent) {
 	w.Rewritten(i, wire.RewroteHeaders, p.Data[:n])
 }
 
-// report appends the counters of the stage.
+// report appends the counters of the stage, and what the connection and the process have done for them.
 func (l *link) report(sequence uint32) {
+	mallocs := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}, {Name: "/gc/heap/tiny/allocs:objects"}}
+	metrics.Read(mallocs)
 	text, err := json.Marshal(struct {
+		PID      int         `json:"pid"`
+		Mallocs  uint64      `json:"mallocs"` // heap objects since the process began
 		Packets  uint64      `json:"packets"`
 		Batches  uint64      `json:"batches"`
-		Imported uint64      `json:"imported"`
-		Refused  uint64      `json:"refused"`
-		Refusal  string      `json:"refusal,omitempty"`
+		BytesIn  uint64      `json:"bytes_in"` // on the connection, TLS included
+		BytesOut uint64      `json:"bytes_out"`
 		NFs      []nf.Report `json:"nfs"`
-	}{l.packets, l.batches, l.imported, l.refused, l.refusal, l.pipeline.Reports()})
+	}{os.Getpid(), mallocs[0].Value.Uint64() + mallocs[1].Value.Uint64(), l.packets, l.batches, l.in.Received(), l.sent, l.pipeline.Reports()})
 	if err == nil && len(text) <= wire.MaxBody {
 		l.out = wire.AppendReport(l.out, text, sequence, credit)
 	}

@@ -206,7 +206,7 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 	}
 	r.s = s
 	s.nextReport = 1<<63 - 1
-	t.Cleanup(func() { s.close() })
+	t.Cleanup(func() { s.close(); s.Close() })
 	return r
 }
 

@@ -16,6 +16,7 @@ type mailbox struct {
 	full atomic.Bool
 	mu   sync.Mutex
 	mail []func(*Shard)
+	shut bool // the shard has ended
 }
 
 func newMailbox() (*mailbox, error) {
@@ -26,14 +27,30 @@ func newMailbox() (*mailbox, error) {
 	return &mailbox{fd: fd}, nil
 }
 
-func (m *mailbox) post(f func(*Shard)) {
+// post reports false when the shard has ended: f will not run.
+func (m *mailbox) post(f func(*Shard)) bool {
 	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.shut {
+		return false
+	}
 	m.mail = append(m.mail, f)
-	m.mu.Unlock()
 	m.full.Store(true)
 	m.wake()
+	return true
 }
 
+// close returns what was posted and not read; nothing is taken any more.
+func (m *mailbox) close() []func(*Shard) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.shut = true
+	mail := m.mail
+	m.mail = nil
+	return mail
+}
+
+// wake ends the shard's sleep.
 func (m *mailbox) wake() {
 	var one [8]byte
 	binary.NativeEndian.PutUint64(one[:], 1)

@@ -40,6 +40,7 @@ type Shard struct {
 	stopBy      int64
 	publishedAt int64
 	stopping    bool
+	ended       bool
 
 	info    packet.Info // of the packet at hand; a field, because a classifier is called with its address
 	key     packet.Key
@@ -211,6 +212,10 @@ func (s *Shard) finished() bool {
 }
 
 func (s *Shard) close() {
+	s.ended = true
+	for _, f := range s.mail.close() {
+		f(s)
+	}
 	for i := range s.conns {
 		if c := &s.conns[i]; c.used {
 			s.poller.remove(c.link.FD())
@@ -230,6 +235,9 @@ func (s *Shard) askPorts() {
 		p.Stats(&s.led.Wire[side])
 	}
 }
+
+// Close frees what other shards may have used until all of them had ended.
+func (s *Shard) Close() error { return unix.Close(s.mail.fd) }
 
 func (s *Shard) publish() {
 	for side := range s.led.Ports {
@@ -254,15 +262,21 @@ func (s *Shard) Turns() uint64 { return s.turns.Load() }
 // Place publishes a placement. The shard adopts it in its next turn.
 func (s *Shard) Place(p *Placement) {
 	s.wanted.Store(p)
-	s.mail.wake()
+	s.mail.post(func(*Shard) {}) // it looks at what is wanted in every turn: this is to wake it
 }
 
 // Connect gives the shard a connection to a worker of a pool. The shard owns link from here on.
 func (s *Shard) Connect(link Link, pool int) {
-	s.mail.post(func(s *Shard) { s.connect(link, pool) })
+	if !s.mail.post(func(s *Shard) { s.connect(link, pool) }) {
+		link.Close()
+	}
 }
 
 func (s *Shard) connect(link Link, pool int) {
+	if s.ended {
+		link.Close()
+		return
+	}
 	for i := range s.conns {
 		c := &s.conns[i]
 		if c.used {
