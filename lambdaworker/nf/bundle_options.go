@@ -108,7 +108,7 @@ func (o *options) check(n ast.Node, t reflect.Type, ps *Problems) {
 	case *ast.MappingNode, *ast.MappingValueNode:
 		for _, kv := range pairs(n) {
 			name := keyName(kv.Key)
-			element := t
+			var element reflect.Type
 			switch t.Kind() {
 			case reflect.Struct:
 				known := map[string]reflect.Type{}
