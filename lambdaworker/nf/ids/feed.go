@@ -5,13 +5,14 @@ import (
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/stream"
 )
 
-// drain gives what the stream of a direction has to hand out to the flow's parser.
-func (n *IDS) drain(handle uint32, f *flow, d proto.Dir) {
+// drain gives what the stream of a direction has to hand out to the flow's parser, and reports whether there was any.
+func (n *IDS) drain(handle uint32, f *flow, d proto.Dir) (fresh bool) {
 	var c stream.Chunk
 	for n.streams.Next(handle, d, &c) {
 		switch {
 		case len(c.Data) > 0:
 			n.feed(handle, f, d, c.Data)
+			fresh = true
 		case c.Gap > 0:
 			n.gap(handle, f, d, c.Gap)
 		}
@@ -19,6 +20,7 @@ func (n *IDS) drain(handle uint32, f *flow, d proto.Dir) {
 			n.end(handle, f, d)
 		}
 	}
+	return fresh
 }
 
 func (n *IDS) feed(handle uint32, f *flow, d proto.Dir, data []byte) {

@@ -18,6 +18,7 @@ const (
 func (n *IDS) finish(handle uint32, f *flow, now int64) {
 	n.streams.Flush(handle)
 	last := n.p
+	var fresh [2]bool
 	for _, d := range [2]dir{toServer, toClient} {
 		n.p = last
 		n.p = n.pseudo.packet(n, handle, d)
@@ -26,13 +27,13 @@ func (n *IDS) finish(handle uint32, f *flow, now int64) {
 		n.v.Dir, n.v.Pseudo, n.v.HasFlow, n.v.Bits = d, true, true, &f.bits
 		n.v.Established, n.v.InStream = true, true
 		if d == toServer {
-			n.drain(handle, f, toServer)
-			n.drain(handle, f, toClient)
+			fresh[toServer] = n.drain(handle, f, toServer)
+			fresh[toClient] = n.drain(handle, f, toClient)
 		}
 		if f.dropped || f.passed {
 			break
 		}
-		n.v.App = apps[f.app.Proto]
+		n.v.App, n.v.Fresh = apps[f.app.Proto], fresh[d]
 		n.raw(handle, d)
 		n.inspect(handle)
 		n.looked(handle, d)
@@ -46,11 +47,7 @@ func (n *IDS) Flush(b *nf.Batch) {
 	end := nf.Packet{Time: b.Now}
 	for i := range n.flows {
 		f := &n.flows[i]
-		if !f.used || f.dropped || f.passed {
-			continue
-		}
-		key := packet.Key(*b.Flows.Key(uint32(i)))
-		if _, _, proto := key.Endpoints(); proto != packet.ProtoTCP {
+		if !f.tracked || f.closed || f.dropped || f.passed {
 			continue
 		}
 		n.last = end

@@ -14,6 +14,7 @@ type flow struct {
 	seen    [2]bool // packets in that direction
 	first   [2]bool // rules on addresses alone were tried in that direction
 	started bool    // the parser was given what came before the protocol was known
+	tracked bool    // stream.Tracker has a session
 	closed  bool    // the session's end was inspected
 	txs     uint64  // DNS messages so far
 	app     proto.Detector

@@ -19,9 +19,10 @@ func init() {
 
 // IDS is the network function.
 type IDS struct {
-	ips     bool   // drop what drop and reject rules hit
-	inline  bool   // streams are inspected as they arrive
-	scratch []byte // a payload that may be rewritten for inspection but not in the packet
+	ips       bool   // drop what drop and reject rules hit
+	midstream bool   // pick up sessions whose beginning was not seen
+	inline    bool   // streams are inspected as they arrive
+	scratch   []byte // a payload that may be rewritten for inspection but not in the packet
 
 	engine  *detect.Engine
 	summary Summary
@@ -74,7 +75,7 @@ func New(s nf.Setup) (nf.NF, error) {
 	}
 	flows := s.Flows.Cap()
 	n := &IDS{ips: o.Mode == "ips", summary: sum, scratch: make([]byte, 0, 1<<16)}
-	n.inline = n.ips
+	n.inline, n.midstream = n.ips, o.Midstream
 	if o.StreamInline != nil {
 		n.inline = *o.StreamInline
 	}

@@ -81,6 +81,18 @@ var apps = [proto.NumProtocols]rule.App{proto.Failed: rule.AppFailed, proto.HTTP
 // wellKnown is above the ports that servers are given (RFC 6335 section 6).
 const wellKnown = 1024
 
+// fromServer guesses who sent a segment of a session whose beginning was not seen: by what it says, else by the ports.
+func fromServer(p *nf.Packet, payload []byte) bool {
+	var asClient, asServer proto.Detector
+	if asClient.TCP(proto.ToServer, payload, p.SrcPort, p.DstPort) > proto.Failed {
+		return false
+	}
+	if asServer.TCP(proto.ToClient, payload, p.DstPort, p.SrcPort) > proto.Failed {
+		return true
+	}
+	return p.SrcPort < wellKnown && p.DstPort >= wellKnown
+}
+
 func (n *IDS) tcp(handle uint32, f *flow) {
 	p := n.p
 	if !n.seg.Read(&p.Info, p.Data, p.Reverse, p.Time) {
@@ -89,8 +101,7 @@ func (n *IDS) tcp(handle uint32, f *flow) {
 		return
 	}
 	n.seg.BadChecksum = n.csum.bad(&p.Info, p.Data)
-	// A session whose beginning was not seen: the end with the well-known port is the server.
-	n.seg.FromServer = p.SrcPort < wellKnown && p.DstPort >= wellKnown
+	n.seg.FromServer = n.midstream && !f.tracked && fromServer(p, n.seg.Payload)
 	if n.seg.BadChecksum {
 		n.stats.BadChecksum++
 	}
@@ -119,6 +130,7 @@ func (n *IDS) tcp(handle uint32, f *flow) {
 			n.b.Change(n.i, nf.Whole)
 		}
 	}
+	f.tracked = true
 	d := r.Dir
 	n.v.Dir, f.seen[d] = d, true
 	n.v.Payload = n.seg.Payload
@@ -128,8 +140,11 @@ func (n *IDS) tcp(handle uint32, f *flow) {
 		n.streams.Ignore(handle, proto.ToClient)
 		return
 	}
-	n.drain(handle, f, d.Opposite())
-	n.drain(handle, f, d)
+	if n.inline {
+		n.drain(handle, f, d)
+	} else if r.Established {
+		n.drain(handle, f, d.Opposite()) // what this packet acknowledges
+	}
 	n.raw(handle, d)
 	n.judge(handle, f)
 	n.looked(handle, d)

@@ -209,7 +209,7 @@ func (e *Engine) packet(s *Signature, p *Packet) (stream, ok bool) {
 		}
 	}
 	if s.payload == nil {
-		return false, !p.Pseudo || s.Type == OfApp
+		return false, !p.Pseudo || s.Type == OfApp && p.Fresh
 	}
 	return e.payload(s, p)
 }

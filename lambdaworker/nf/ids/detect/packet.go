@@ -23,6 +23,7 @@ type Packet struct {
 	Stream      []byte // what of the stream is to be looked at now
 	StreamDue   bool
 	Again       bool // only Stream is new: all else was tried before
+	Fresh       bool // Pseudo: bytes came to light
 	Pseudo      bool // no packet: the flow's end lets something be inspected
 	App         rule.App
 	First       bool // the first of its direction, or without a flow: rules on addresses alone are tried

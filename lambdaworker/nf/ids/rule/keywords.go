@@ -43,7 +43,7 @@ func init() {
 		keywords[name] = keyword{argNeeded, func(p *parser, arg string, at int) error {
 			it, err := p.byteKeyword(kind, arg)
 			if err == nil {
-				p.add(it, at)
+				p.addBehind(it, at)
 			}
 			return err
 		}}

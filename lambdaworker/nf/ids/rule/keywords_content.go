@@ -37,7 +37,7 @@ var look = map[string]keyword{
 	}},
 	"urilen": {argNeeded, (*parser).uriLen},
 	"pkt_data": {argNone, func(p *parser, _ string, _ int) error {
-		p.list, p.isSticky, p.section, p.transforms, p.last = Payload, false, nil, nil, nil
+		p.list, p.isSticky, p.section, p.transforms, p.last, p.lastIn = Payload, false, nil, nil, nil, nil
 		return nil
 	}},
 }
@@ -95,7 +95,7 @@ func (p *parser) pcre(arg string, at int) error {
 	}
 	if !has {
 		p.add(it, at)
-		p.last = nil
+		p.last, p.lastIn = nil, p.section
 		return nil
 	}
 	if p.isSticky {
@@ -106,7 +106,7 @@ func (p *parser) pcre(arg string, at int) error {
 	}
 	s := p.sectionFor(b, at, false)
 	s.Items = append(s.Items, it)
-	p.last = nil
+	p.last, p.lastIn = nil, s
 	return nil
 }
 
@@ -132,13 +132,18 @@ func (p *parser) isDataAt(arg string, at int) error {
 			return fmt.Errorf("%q is not known; relative and rawbytes are", w)
 		}
 	}
-	if it.Relative && !p.isSticky && p.lastIn != nil && p.last != nil {
-		// Behind a content that a modifier moved it counts from that content's match.
+	p.addBehind(it, at)
+	return nil
+}
+
+// addBehind adds an item that may count from the match before it: behind a content that a modifier moved, it belongs to the
+// buffer that the content was moved to.
+func (p *parser) addBehind(it *Item, at int) {
+	if it.Relative && !p.isSticky && p.lastIn != nil {
 		p.lastIn.Items = append(p.lastIn.Items, it)
-		return nil
+		return
 	}
 	p.add(it, at)
-	return nil
 }
 
 func (p *parser) uriLen(arg string, at int) error {

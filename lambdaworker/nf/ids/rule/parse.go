@@ -173,7 +173,7 @@ func (p *parser) use(b Buffer) error {
 	if err := p.needApp(b); err != nil {
 		return err
 	}
-	p.list, p.isSticky, p.section, p.transforms, p.last = b, b != Payload, nil, nil, nil
+	p.list, p.isSticky, p.section, p.transforms, p.last, p.lastIn = b, b != Payload, nil, nil, nil, nil
 	return nil
 }
 
