@@ -140,9 +140,13 @@ func (r *replay) through(in, out *capture.Port) error {
 	ids := make([]uint32, 0, r.cfg.Batch)
 	for !in.Done() {
 		n := in.Receive(frames)
-		left := r.batch(frames[:n])
-		if out != nil {
-			out.Transmit(left)
+		for rest := frames[:n]; len(rest) > 0; {
+			b := burst(rest)
+			left := r.batch(rest[:b])
+			if out != nil {
+				out.Transmit(left)
+			}
+			rest = rest[b:]
 		}
 		ids = ids[:0]
 		for i := range frames[:n] {

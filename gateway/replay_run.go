@@ -13,6 +13,19 @@ import (
 // is fixed, so a small one loses none of a capture on which everything alerts.
 const replayBatch = 32
 
+// replaySpan is how much time a batch may span, as nf.Pipeline.Room has it: no flow expires within a batch.
+const replaySpan = int64(10e6)
+
+// burst returns how many of frames, which are not empty, may be judged together.
+func burst(frames []ingress.Frame) int {
+	for i := range frames {
+		if span := frames[i].Time - frames[0].Time; span > replaySpan || span < -replaySpan {
+			return i
+		}
+	}
+	return len(frames)
+}
+
 // fate is what becomes of a packet of a batch.
 type fate struct {
 	frame    ingress.Frame

@@ -17,6 +17,7 @@ import (
 	"github.com/granule-nf/granule/lambdaworker/nf"
 	"github.com/granule-nf/granule/lambdaworker/nf/eve"
 	"github.com/granule-nf/granule/lambdaworker/nf/nftest"
+	"github.com/granule-nf/granule/lambdaworker/state"
 )
 
 // script is a function that does what the first byte of a UDP payload says: drop, change a byte, inject a frame, log.
@@ -346,5 +347,18 @@ func TestReplayAllocatesNothing(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(100, func() { r.batch(frames) }); n != 0 {
 		t.Errorf("a batch allocates %v times", n)
+	}
+}
+
+// The cut between batches is where the pipeline has it.
+func TestReplaySpan(t *testing.T) {
+	p := nf.NewPipeline(nil, state.NewTable(8, 1e9, 1), 1024)
+	for _, span := range []int64{0, replaySpan, -replaySpan, replaySpan + 1, -replaySpan - 1} {
+		p.Start()
+		p.Add(make([]byte, 60), 60, nf.Inside, nftest.Start, 1)
+		n := burst([]ingress.Frame{{Time: nftest.Start}, {Time: nftest.Start + span}})
+		if together := n == 2; together != p.Room(nftest.Start+span) {
+			t.Errorf("packets %d ns apart in one batch: %v, and the pipeline says %v", span, together, !together)
+		}
 	}
 }
