@@ -61,6 +61,12 @@ func Refusals(pair [2]Facts, lim Limits) []Refusal {
 			Mend: fmt.Sprintf("ip link set dev %s mtu %d", larger(a, b).Name, min(a.MTU, b.MTU)),
 		})
 	}
+	if a.RXQueues != b.RXQueues && a.Ethernet && b.Ethernet {
+		out = append(out, Refusal{
+			Interface: a.Name, Why: fmt.Sprintf("%d RX queues, and %s has %d: a shard serves one queue of each side", a.RXQueues, b.Name, b.RXQueues),
+			Mend: fmt.Sprintf("ethtool -L DEVICE combined %d, for the one that has more", min(a.RXQueues, b.RXQueues)),
+		})
+	}
 	for _, f := range pair {
 		out = append(out, unfit(f, lim)...)
 		if !slices.Contains(lim.Override, f.Name) {
@@ -110,7 +116,7 @@ func dangers(f Facts, lim Limits) (out []Refusal) {
 	add := func(why string, args ...any) {
 		out = append(out, Refusal{
 			Interface: f.Name, Why: fmt.Sprintf(why, args...), Danger: true,
-			Mend: "choose another interface, or override by naming this one (--override-port " + f.Name + ")",
+			Mend: "choose another interface, or override by naming this one (--allow-port " + f.Name + ")",
 		})
 	}
 	if f.Master != 0 {

@@ -27,7 +27,8 @@ func TestRefusals(t *testing.T) {
 		{"EC2's MTU with jumbo", func(a, b *Facts, lim *Limits) { a.MTU, b.MTU, lim.Jumbo = 9001, 9001, true }, nil},
 		{"beyond jumbo", func(a, b *Facts, lim *Limits) { a.MTU, b.MTU, lim.Jumbo = 9800, 9800, true }, []string{"9700", "9700"}},
 		{"no Ethernet", func(a, b *Facts, lim *Limits) { b.Ethernet = false }, []string{"eth2: its frames are not Ethernet"}},
-		{"too many queues", func(a, b *Facts, lim *Limits) { a.RXQueues = 65 }, []string{"ethtool -L eth1 combined 64"}},
+		{"unequal queues", func(a, b *Facts, lim *Limits) { b.RXQueues = 4 }, []string{"eth1: 2 RX queues, and eth2 has 4"}},
+		{"too many queues", func(a, b *Facts, lim *Limits) { a.RXQueues, b.RXQueues = 65, 65 }, []string{"eth1 combined 64", "eth2 combined 64"}},
 		{"too few sockets", func(a, b *Facts, lim *Limits) { lim.Sockets = 1 }, []string{"2 RX queues and 1 sockets", "2 RX queues and 1 sockets"}},
 		{"bridge member", func(a, b *Facts, lim *Limits) { a.Master, a.MasterName = 9, "br0" }, []string{"belongs to br0"}},
 		{"VLAN parent", func(a, b *Facts, lim *Limits) { b.Children = []string{"eth2.7"} }, []string{"eth2.7 stands on it"}},
@@ -75,7 +76,7 @@ func TestWarnings(t *testing.T) {
 		{"unknown driver", func(f *Facts) { f.Driver = "e1000" }, "driver", "granule run --xdp-mode generic"},
 		{"LRO", func(f *Facts) { f.Offloads[ethtool.LRO] = true }, "offload lro", "ethtool -K eth1 lro off"},
 		{"VLAN offload", func(f *Facts) { f.Offloads[ethtool.RXVLAN] = true }, "offload rxvlan", "ethtool -K eth1 rxvlan off"},
-		{"ENA with all queues", func(f *Facts) { f.Driver, f.RXQueues = "ena", 4 }, "spare queues", "ethtool -L eth1 combined 2"},
+		{"ENA with all queues", func(f *Facts) { f.Driver, f.MaxQueues = "ena", 2 }, "spare queues", "ethtool -L eth1 combined 1"},
 		{"veth", func(f *Facts) { f.Driver = "veth" }, "far end", "ethtool -K IF tx off"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
