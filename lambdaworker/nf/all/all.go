@@ -2,7 +2,8 @@
 package all
 
 import (
-	_ "github.com/granule-nf/granule/lambdaworker/nf/counter"  // counter
-	_ "github.com/granule-nf/granule/lambdaworker/nf/firewall" // firewall
-	_ "github.com/granule-nf/granule/lambdaworker/nf/ids"      // ids
+	_ "github.com/granule-nf/granule/lambdaworker/nf/counter"   // counter
+	_ "github.com/granule-nf/granule/lambdaworker/nf/firewall"  // firewall
+	_ "github.com/granule-nf/granule/lambdaworker/nf/ids"       // ids
+	_ "github.com/granule-nf/granule/lambdaworker/nf/ratelimit" // ratelimit
 )
