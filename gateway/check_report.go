@@ -35,15 +35,16 @@ type checkStage struct {
 	Memory    int64        `json:"memory_bytes"`
 	Payload   int          `json:"payload_bytes"` // of the invocation that starts a worker of the stage, as far as the configuration fills it
 	Files     []checkFile  `json:"files,omitempty"`
-	Rules     int          `json:"rules"`   // that load
-	Skipped   []checkPlace `json:"skipped"` // what of the stage's files does not load, or is odd
+	Warnings  []checkPlace `json:"warnings"` // what of the stage's files is left out, or is odd
 }
 
+// checkFile is a file that a stage reads. Loaded and LeftOut count its signatures; a file without any has neither.
 type checkFile struct {
-	Name  string `json:"name"`
-	Bytes int    `json:"bytes"`
-	Rules int    `json:"rules"` // that load
-	Said  int    `json:"warnings"`
+	Name    string `json:"name"`
+	Bytes   int    `json:"bytes"`
+	Counted int    `json:"counted"` // rules with a counter
+	Loaded  int    `json:"loaded"`
+	LeftOut int    `json:"left_out"`
 }
 
 type checkPlace struct {
@@ -114,7 +115,7 @@ func newCheckReport(config string, o *offlineSettings, p *chain.Plan) (*checkRep
 }
 
 func newCheckStage(s *chain.Stage) (checkStage, error) {
-	out := checkStage{Ships: chain.Ships(s.Needs), Returns: chain.Returns(s.Needs), Memory: s.Memory, Skipped: placesOf(s.Warnings)}
+	out := checkStage{Ships: chain.Ships(s.Needs), Returns: chain.Returns(s.Needs), Memory: s.Memory, Warnings: placesOf(s.Warnings)}
 	for _, f := range s.Bundle.NFs {
 		out.Functions = append(out.Functions, f.Name)
 	}
@@ -129,19 +130,27 @@ func newCheckStage(s *chain.Stage) (checkStage, error) {
 		return out, err
 	}
 	out.Payload = n + (len(packed)+2)/3*4 // bytes are base64 in JSON
-	rules := map[string]int{}
+	files := map[string]*checkFile{}
+	for _, name := range s.FileNames() {
+		files[name] = &checkFile{Name: name, Bytes: len(s.Bundle.Files[name])}
+	}
 	for _, report := range s.Pipeline.Reports() {
 		for _, rule := range report.Rules {
-			rules[rule.File]++
-			out.Rules++
+			if f := files[rule.File]; f != nil {
+				f.Counted++
+				if rule.ID != 0 {
+					f.Loaded++
+				}
+			}
 		}
 	}
-	said := map[string]int{}
 	for _, w := range s.Warnings {
-		said[w.File]++
+		if f := files[w.File]; f != nil && strings.Contains(w.Message, "is left out") {
+			f.LeftOut++
+		}
 	}
 	for _, name := range s.FileNames() {
-		out.Files = append(out.Files, checkFile{name, len(s.Bundle.Files[name]), rules[name], said[name]})
+		out.Files = append(out.Files, *files[name])
 	}
 	return out, nil
 }
@@ -160,7 +169,7 @@ func (r *checkReport) print(w io.Writer) error {
 		}
 		fmt.Fprintf(&b, "\nchain %s: %s\n", c.Name, strings.Join(strings.Fields(match), " "))
 		if !c.VLAN {
-			fmt.Fprintf(&b, "  frames with a VLAN tag do not match (as with tcpdump); `or vlan` at the end of the expression takes them too\n")
+			fmt.Fprintf(&b, "  frames with a VLAN tag do not match (as with tcpdump); write `EXPRESSION or (vlan and (EXPRESSION))` to take them too\n")
 		}
 		fmt.Fprintf(&b, "  one worker sees %s\n", c.Affinity)
 		for i, s := range c.Stages {
@@ -177,16 +186,15 @@ func (s *checkStage) print(b *strings.Builder, i int) {
 	fmt.Fprintf(b, "    ships %s; gets back %s\n", s.Ships, s.Returns)
 	fmt.Fprintf(b, "    memory of a worker %s; its invocation carries %s of %s\n", size(s.Memory), size(int64(s.Payload)), size(chain.MaxPayload))
 	for _, f := range s.Files {
-		fmt.Fprintf(b, "    %s: %s, %d rules", f.Name, size(int64(f.Bytes)), f.Rules)
-		if f.Said > 0 {
-			fmt.Fprintf(b, ", %d warnings", f.Said)
-			if f.Rules > 0 {
-				fmt.Fprintf(b, " (%.1f %% load)", 100*float64(f.Rules)/float64(f.Rules+f.Said))
-			}
+		fmt.Fprintf(b, "    %s: %s", f.Name, size(int64(f.Bytes)))
+		if all := f.Loaded + f.LeftOut; all > 0 {
+			fmt.Fprintf(b, ", %d of %d rules load (%.1f %%)", f.Loaded, all, 100*float64(f.Loaded)/float64(all))
+		} else if f.Counted > 0 {
+			fmt.Fprintf(b, ", rules with a counter: %d", f.Counted)
 		}
 		b.WriteByte('\n')
 	}
-	for _, p := range s.Skipped {
+	for _, p := range s.Warnings {
 		fmt.Fprintf(b, "    %s:%d:%d: %s\n", p.File, p.Line, p.Column, p.Message)
 	}
 }
