@@ -54,10 +54,9 @@ type replay struct {
 	left    []ingress.Frame // packets of the batch that leave, in order
 	inserts []insert
 
-	packets   replayCounts
-	number    uint64
-	newest    int64
-	badEvents error
+	packets replayCounts
+	number  uint64
+	newest  int64
 }
 
 // insert is a frame that a function made, to leave behind the packet that caused it.

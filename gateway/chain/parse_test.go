@@ -71,13 +71,14 @@ chains:
 `
 
 func TestParse(t *testing.T) {
-	c, err := Parse("granule.yaml", []byte(good))
+	_, err := Parse("granule.yaml", []byte(good))
 	if err == nil {
 		t.Fatal("`probe: ,` in braces is no YAML, and was taken")
 	}
 	text := strings.Replace(good, "probe: ,", "probe: {},", 1)
 	for _, ends := range []string{"\n", "\r\n"} {
-		if c, err = Parse("granule.yaml", []byte(strings.ReplaceAll(text, "\n", ends))); err != nil {
+		c, err := Parse("granule.yaml", []byte(strings.ReplaceAll(text, "\n", ends)))
+		if err != nil {
 			t.Fatal(err)
 		}
 		if len(c.Chains) != 2 || c.Chains[0].Name != "web" || c.Chains[1].Filter != nil || c.Chains[0].Match != "tcp port 80 or 443" {

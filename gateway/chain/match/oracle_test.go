@@ -39,7 +39,7 @@ func TestSamePacketsAsTcpdump(t *testing.T) {
 	all := captures(t)
 	rnd := rand.New(rand.NewPCG(5, 20))
 	expressions := slices.Clone(oracleExpressions)
-	for range 200 {
+	for range 120 {
 		expressions = append(expressions, randomExpression(rnd, 3))
 	}
 	for _, e := range expressions {
