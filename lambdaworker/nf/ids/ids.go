@@ -42,6 +42,9 @@ type IDS struct {
 	csum   checksums
 	stats  Stats
 
+	inherited counters // of predecessors
+	sent      counters // what others know
+
 	// Of the packet in hand.
 	b       *nf.Batch
 	i       uint16 // its index in b; meaningless for the pseudo packets of a flow's end

@@ -17,25 +17,43 @@ type Stats struct {
 	RejectsLost uint64 // not sent: no room, or nothing to answer to
 }
 
+// counterNames are the counters of a report, in the order in which they travel.
+var counterNames = [...]string{
+	"packets", "unreadable", "bad_checksum", "reassembled", "gaps", "rewritten", "alerts", "dropped", "dropped_flow", "rejects",
+	"rejects_lost", "candidates", "matches", "suppressed", "queue_full", "flowbits_full", "records_full", "thresholds_full",
+	"regex_given_up", "sessions", "midstream", "out_of_order", "overlaps", "overlaps_different", "stream_no_memory",
+	"depth_reached", "segments_rejected", "fragments", "fragments_bad", "fragments_timed_out", "http_requests", "http_responses",
+	"http_no_memory", "http_no_slot", "http_desync",
+}
+
+type counters [len(counterNames)]uint64
+
+// totals returns the counters, with those of predecessors.
+func (n *IDS) totals() counters {
+	s, e, t, f, h := &n.stats, n.engine.Stats(), n.streams.Stats(), n.frags.Stats(), n.http.Stats()
+	c := counters{
+		s.Packets, s.Unreadable, s.BadChecksum, s.Reassembled, s.Gaps, s.Rewritten, s.Alerts, s.Dropped, s.DroppedFlow, s.Rejects,
+		s.RejectsLost, e.Candidates, e.Matches, e.Suppressed, e.QueueFull, e.BitsFull, e.RecordsFull, e.LimitsFull, e.RegexGivenUp,
+		t.Sessions, t.Midstream, t.OutOfOrder, t.Overlaps, t.Different, t.NoMemory, t.DepthReached, t.Rejected, f.Fragments, f.Bad,
+		f.TimedOut, h.Requests, h.Responses, h.NoMemory, h.NoSlot, h.Desync,
+	}
+	for i, v := range n.inherited {
+		c[i] += v
+	}
+	return c
+}
+
 // Report implements nf.NF.
 func (n *IDS) Report(r *nf.Report) {
 	if r.Counters == nil {
 		r.Counters = map[string]int64{}
 	}
-	s, e, t, f, h := &n.stats, n.engine.Stats(), n.streams.Stats(), n.frags.Stats(), n.http.Stats()
-	for name, v := range map[string]uint64{
-		"packets": s.Packets, "unreadable": s.Unreadable, "bad_checksum": s.BadChecksum, "reassembled": s.Reassembled, "gaps": s.Gaps,
-		"rewritten": s.Rewritten, "alerts": s.Alerts, "dropped": s.Dropped, "dropped_flow": s.DroppedFlow, "rejects": s.Rejects, "rejects_lost": s.RejectsLost,
-		"candidates": e.Candidates, "matches": e.Matches, "suppressed": e.Suppressed, "queue_full": e.QueueFull, "flowbits_full": e.BitsFull,
-		"records_full": e.RecordsFull, "thresholds_full": e.LimitsFull, "regex_given_up": e.RegexGivenUp,
-		"sessions": t.Sessions, "midstream": t.Midstream, "out_of_order": t.OutOfOrder, "overlaps": t.Overlaps, "overlaps_different": t.Different,
-		"stream_no_memory": t.NoMemory, "depth_reached": t.DepthReached, "segments_rejected": t.Rejected,
-		"fragments": f.Fragments, "fragments_bad": f.Bad, "fragments_timed_out": f.TimedOut,
-		"http_requests": h.Requests, "http_responses": h.Responses, "http_no_memory": h.NoMemory, "http_no_slot": h.NoSlot, "http_desync": h.Desync,
-		"rules_loaded": uint64(len(n.engine.Signatures())), "rules_skipped": uint64(len(n.summary.Skipped)),
-	} {
-		r.Counters[name] += int64(v)
+	for i, v := range n.totals() {
+		r.Counters[counterNames[i]] += int64(v)
 	}
+	r.Counters["rules_loaded"] = int64(len(n.engine.Signatures()))
+	r.Counters["rules_skipped"] = int64(len(n.summary.Skipped))
+	r.Counters["memory_used"] = int64(n.arena.Used())
 	for _, sig := range n.engine.Signatures() {
 		r.Rules = append(r.Rules, nf.RuleCount{File: sig.Rule.File, Line: sig.Rule.Line, Packets: sig.Matches, Bytes: sig.Bytes, ID: uint64(sig.Rule.SID)})
 	}

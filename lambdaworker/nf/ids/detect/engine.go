@@ -14,6 +14,8 @@ const numApps = int(rule.AppFailed)
 // Engine tries signatures. It is used by one goroutine.
 type Engine struct {
 	sigs    []*Signature
+	byID    map[uint64]uint32 // number by gid<<32 | sid
+	counted []uint32          // signatures whose counters changed since they were sent
 	packets [2][protoCount]packetGroups
 	txs     [numApps][2]txGroups
 	chains  [][]rule.Transform // distinct chains of transforms; chain n is chains[n-1]
@@ -72,6 +74,11 @@ func New(rules []*rule.Rule, cfg Config) *Engine {
 	e.found = make([]uint32, 0, len(e.sigs))
 	e.queue = make([]Match, 0, maxQueue)
 	e.records.init(cfg.Records)
+	e.counted = make([]uint32, 0, len(e.sigs))
+	e.byID = make(map[uint64]uint32, len(e.sigs))
+	for _, s := range e.sigs {
+		e.byID[uint64(s.Rule.GID)<<32|uint64(s.Rule.SID)] = s.num
+	}
 	e.live = make([]int32, 0, len(e.sigs))
 	e.limits = newLimits(e.sigs, cfg.Limits)
 	return e

@@ -13,6 +13,7 @@ import (
 type limits struct {
 	mask    uint32
 	entries []limit
+	changed []uint32  // entries that others do not know all of
 	ports   []portSet // distinct ports of unique_on, by entry
 	used    int
 	full    uint64
@@ -26,6 +27,7 @@ type limit struct {
 	next  uint32 // backoff: count at which the next alert is due
 	set   int16  // index + 1 into ports
 	used  bool
+	dirty bool // listed in changed
 }
 
 type limitKey struct {
@@ -50,6 +52,7 @@ func newLimits(sigs []*Signature, n int) *limits {
 		size := uint32(1) << bits.Len32(uint32(max(n, 64))-1)
 		l.mask = size - 1
 		l.entries = make([]limit, size)
+		l.changed = make([]uint32, 0, size)
 	}
 	if unique {
 		l.ports = make([]portSet, 0, maxPortSets)
@@ -76,21 +79,32 @@ const probes = 8
 func (l *limits) find(k *limitKey) (e *limit, fresh bool) {
 	h := k.hash()
 	var victim *limit
+	place := uint32(0)
 	for i := range uint32(probes) {
-		e := &l.entries[(h+i)&l.mask]
+		at := (h + i) & l.mask
+		e := &l.entries[at]
 		if e.used && e.key == *k {
+			l.note(e, at)
 			return e, false
 		}
 		if victim == nil || victim.used && (!e.used || e.start < victim.start) {
-			victim = e
+			victim, place = e, at
 		}
 	}
 	if victim.used {
 		l.full++
 	}
-	set := victim.set
-	*victim = limit{key: *k, used: true, set: set}
+	// A set of ports stays with its place; the new window empties it.
+	*victim = limit{key: *k, used: true, set: victim.set, dirty: victim.dirty}
+	l.note(victim, place)
 	return victim, true
+}
+
+func (l *limits) note(e *limit, at uint32) {
+	if !e.dirty {
+		e.dirty = true
+		l.changed = append(l.changed, at)
+	}
 }
 
 // judgement is what a threshold says of a match.
@@ -156,7 +170,7 @@ func (t *limits) judge(s *Signature, l *rule.Limit, p *Packet, now int64) judgem
 		return silent
 	case rule.KindThreshold:
 		if e.count >= l.Count {
-			e.count, e.sent, e.start = 0, 0, now
+			e.count, e.sent, e.start = 0, 0, now+1 // a window of its own
 			return raise
 		}
 		return ignore
@@ -202,37 +216,43 @@ func (t *limits) known(e *limit, l *rule.Limit, p *Packet) bool {
 }
 
 // entryBytes is the size of one exported entry.
-const entryBytes = 4 + 4 + 1 + 16 + 16 + 8 + 4
+const entryBytes = 4 + 4 + 1 + 16 + 16 + 8 + 4 + 4
 
-// export appends the entries that changed since the last call, or all of them: key, window, count to add.
+// export appends the entries that changed since the last call, or all of them: key, window, count to add, next alert of a
+// backoff. A window that began anew replaces the older one at the receiver.
 func (t *limits) export(dst []byte, all bool) []byte {
-	for i := range t.entries {
-		e := &t.entries[i]
-		n := e.count - e.sent
-		if all {
-			n = e.count
+	if all {
+		for i := range t.entries {
+			if e := &t.entries[i]; e.used {
+				dst = e.append(dst, e.count)
+			}
 		}
-		if !e.used || n == 0 {
-			continue
-		}
-		dst = binary.LittleEndian.AppendUint32(dst, e.key.gid)
-		dst = binary.LittleEndian.AppendUint32(dst, e.key.sid)
-		f := byte(0)
-		if e.key.filter {
-			f = 1
-		}
-		dst = append(dst, f)
-		dst = append(append(dst, e.key.a[:]...), e.key.b[:]...)
-		dst = binary.LittleEndian.AppendUint64(dst, uint64(e.start))
-		dst = binary.LittleEndian.AppendUint32(dst, n)
-		if !all {
-			e.sent = e.count
-		}
+		return dst
 	}
+	for _, i := range t.changed {
+		e := &t.entries[i]
+		dst = e.append(dst, e.count-e.sent)
+		e.sent, e.dirty = e.count, false
+	}
+	t.changed = t.changed[:0]
 	return dst
 }
 
-// merge adds what another instance counted.
+func (e *limit) append(dst []byte, n uint32) []byte {
+	dst = binary.LittleEndian.AppendUint32(dst, e.key.gid)
+	dst = binary.LittleEndian.AppendUint32(dst, e.key.sid)
+	f := byte(0)
+	if e.key.filter {
+		f = 1
+	}
+	dst = append(dst, f)
+	dst = append(append(dst, e.key.a[:]...), e.key.b[:]...)
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(e.start))
+	dst = binary.LittleEndian.AppendUint32(dst, n)
+	return binary.LittleEndian.AppendUint32(dst, e.next)
+}
+
+// merge adds what another instance counted. Of two windows the later one counts: the earlier is over.
 func (t *limits) merge(data []byte) error {
 	if len(data)%entryBytes != 0 {
 		return errors.New("ids: a delta of thresholds is cut short")
@@ -246,12 +266,14 @@ func (t *limits) merge(data []byte) error {
 		copy(k.b[:], data[25:])
 		start, n := int64(binary.LittleEndian.Uint64(data[41:])), binary.LittleEndian.Uint32(data[49:])
 		e, fresh := t.find(&k)
-		if fresh {
-			e.start = start
+		switch {
+		case fresh || start > e.start:
+			e.start, e.count, e.sent, e.next = start, n, n, binary.LittleEndian.Uint32(data[53:])
+		case start == e.start:
+			e.count += n
+			e.sent += n // whoever counted it has told the others
+			e.next = max(e.next, binary.LittleEndian.Uint32(data[53:]))
 		}
-		e.start = min(e.start, start)
-		e.count += n
-		e.sent += n // whoever counted it has told the others
 	}
 	return nil
 }

@@ -43,8 +43,7 @@ func (e *Engine) Finish(p *Packet, now int64, o *Outcome) {
 		if j == ignore {
 			continue
 		}
-		m.Sig.Matches++
-		m.Sig.Bytes += uint64(p.Info.IPLen)
+		e.count(m.Sig, p.Info.IPLen)
 		if o.By == nil && r.Action != rule.Alert {
 			o.By, o.Action = m.Sig, r.Action
 		}
@@ -61,8 +60,8 @@ func (e *Engine) Finish(p *Packet, now int64, o *Outcome) {
 	o.Alerts = out
 }
 
-// AppendShared appends what thresholds counted since the last call, or all of it, as a delta for ApplyShared.
-func (e *Engine) AppendShared(dst []byte, all bool) []byte { return e.limits.export(dst, all) }
+// AppendLimits appends what thresholds counted since the last call, or all of it, as a delta for ApplyLimits.
+func (e *Engine) AppendLimits(dst []byte, all bool) []byte { return e.limits.export(dst, all) }
 
-// ApplyShared adds a delta of another engine.
-func (e *Engine) ApplyShared(data []byte) error { return e.limits.merge(data) }
+// ApplyLimits adds a delta of another engine.
+func (e *Engine) ApplyLimits(data []byte) error { return e.limits.merge(data) }

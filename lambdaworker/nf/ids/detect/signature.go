@@ -21,25 +21,26 @@ const (
 
 // Signature is a compiled rule.
 type Signature struct {
-	Rule       *rule.Rule
-	Type       Type
-	Event      eve.Signature
-	Matches    uint64 // matches that count, for the report
-	Bytes      uint64
-	num        uint32
-	protos     uint8 // bits of protoTCP...
-	kinds      uint8 // bit 0 IPv4, bit 1 IPv6
-	dirs       [2]bool
-	payload    []item // over packet payload or stream; nil if none
-	packet     bool   // the payload of packets is looked at even where the stream has it
-	stream     bool   // the stream is looked at
-	headers    []section
-	tx         []section
-	bits       []bitOp
-	limit      int32 // index of threshold state, -1
-	filter     int32
-	fastAt     int // section of tx whose prefilter finds it; -1 payload; -2 none
-	packetFast bool
+	Rule    *rule.Rule
+	Type    Type
+	Event   eve.Signature
+	Matches uint64 // matches that count, for the report
+	Bytes   uint64
+	sent    [2]uint64 // of Matches and Bytes, what others know
+	counted bool      // listed in Engine.counted
+	num     uint32
+	protos  uint8 // bits of protoTCP...
+	kinds   uint8 // bit 0 IPv4, bit 1 IPv6
+	dirs    [2]bool
+	payload []item // over packet payload or stream; nil if none
+	packet  bool   // the payload of packets is looked at even where the stream has it
+	stream  bool   // the stream is looked at
+	headers []section
+	tx      []section
+	bits    []bitOp
+	limit   int32 // index of threshold state, -1
+	filter  int32
+	fastAt  int // section of tx whose prefilter finds it; -1 payload; -2 none
 }
 
 // section is a compiled rule.Section.

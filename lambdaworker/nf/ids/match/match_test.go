@@ -44,7 +44,7 @@ func TestScanAgainstModel(t *testing.T) {
 			got := s.Scan(data, seen, nil)
 			slices.Sort(got)
 			if want := naive(ps, data); !slices.Equal(got, want) {
-				t.Fatalf("%q: %v, want %v of %q", data, got, want, ps)
+				t.Fatalf("%q: %v, want %v of %v", data, got, want, ps)
 			}
 		}
 	}
