@@ -19,6 +19,7 @@ type inflater struct {
 	nclen  int
 	have   int
 	lens   [320]uint8
+	clens  [19]uint8 // of the code that lens is written in
 	lit    huffman
 	dst    huffman
 }
@@ -165,6 +166,7 @@ func (z *inflater) step() bool {
 			if !z.lit.build(z.lens[:19], false) {
 				return z.fail()
 			}
+			copy(z.clens[:], z.lens[:19])
 			z.have, z.state = 0, tableLengths
 			z.lens = [320]uint8{}
 		}

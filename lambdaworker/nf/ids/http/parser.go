@@ -1,90 +1,191 @@
 package http
 
-import "github.com/granule-nf/granule/lambdaworker/nf/ids/proto"
+import (
+	"github.com/granule-nf/granule/lambdaworker/nf/ids/arena"
+	"github.com/granule-nf/granule/lambdaworker/nf/ids/proto"
+)
 
-// Parser follows the HTTP of many flows. It is used by one goroutine.
+// Parser follows the HTTP of many flows. It is used by one goroutine. Records of flows, transactions and inflaters are
+// made when first needed, up to the limits of Config, and used again.
 type Parser struct {
-	cfg Config
-	txs []Tx
+	cfg       Config
+	arena     *arena.Arena
+	of        []uint32 // by flow: its conn + 1
+	conns     []conn
+	freeConns []uint32
+	txs       []Tx
+	freeTxs   []uint32
+	inflaters []*inflater
+	freeZ     []uint32
+	chains    []chain
+	freeChain []uint32
+	join      []byte    // a folded value
+	parts     []part    // fields of the head that is being finished
+	values    []byte    // their values
+	made      [3][]byte // buffers put together for the engine
+	spill     [2][]byte // bytes to be read again
+	spare     uint8
+	stats     Stats
 }
 
 // Stats are counters of a Parser since its start.
 type Stats struct {
 	Requests     uint64
 	Responses    uint64
-	NoMemory     uint64 // bytes that found no room: a head or body is incomplete
+	NoMemory     uint64 // pieces that found no room: a head or body is incomplete
 	NoSlot       uint64 // a flow or transaction was not followed: Connections or Transactions are used up
 	NoInflater   uint64 // a body stayed compressed: Inflaters are used up
 	BadEncoding  uint64 // a body was no such compression; kept as it came
-	OverLimit    uint64 // a line or header was larger than HeaderLimit
-	Desync       uint64 // bytes that are no HTTP ended the inspection of a direction
+	OverLimit    uint64 // a line or head was larger than HeaderLimit or 64 KiB
+	Desync       uint64 // a direction that makes no sense any more
 	TxOverwhelms uint64 // transactions that gave way because a flow had PerFlow of them
 }
 
 // New makes a parser.
 func New(cfg Config) *Parser {
 	cfg.defaults()
-	return &Parser{cfg: cfg}
+	return &Parser{cfg: cfg, arena: cfg.Arena, of: make([]uint32, cfg.Flows)}
 }
+
+// Stats returns the counters.
+func (p *Parser) Stats() Stats { return p.stats }
 
 // Feed takes the next bytes of a direction of flow. It reports false when that direction is not inspected any further: it
 // speaks no HTTP any more (CONNECT, an upgrade, bytes that make no sense) or what was needed did not fit.
-func (p *Parser) Feed(flow uint32, dir proto.Dir, data []byte) bool { return false }
-
-// Gap says that n bytes of a direction were lost. Within a body of known length it goes on; elsewhere it ends the inspection of the direction.
-func (p *Parser) Gap(flow uint32, dir proto.Dir, n uint64) bool { return false }
-
-// Close says that a direction has ended: what was waiting for more is complete now.
-func (p *Parser) Close(flow uint32, dir proto.Dir) {}
-
-// Forget drops all that is known of a flow.
-func (p *Parser) Forget(flow uint32) {}
-
-// First returns the slot of the flow's oldest transaction, or None.
-func (p *Parser) First(flow uint32) uint32 { return None }
-
-// Next returns the slot of the transaction after that in slot, or None.
-func (p *Parser) Next(slot uint32) uint32 { return None }
-
-// Tx lends the transaction in slot.
-func (p *Parser) Tx(slot uint32) *Tx { return &p.txs[slot] }
-
-// Release drops a transaction that was inspected in both directions.
-func (p *Parser) Release(slot uint32) {}
-
-// Buffer returns a buffer of a transaction, and whether the message has it at all: a header that is there and empty is
-// empty and true. The bytes are valid until the parser is used again.
-func (p *Parser) Buffer(tx *Tx, dir proto.Dir, b Buffer) ([]byte, bool) { return nil, false }
-
-// Headers returns the i-th header of a direction as "Name: value", for http.request_header and http.response_header.
-func (p *Parser) Headers(tx *Tx, dir proto.Dir, i int) ([]byte, bool) { return nil, false }
-
-// URILen returns the lengths that urilen tests: of the normalised and of the raw URI.
-func (p *Parser) URILen(tx *Tx) (normalised, raw int) { return 0, 0 }
-
-// Body is the kept part of a body.
-type Body struct {
-	Data     []byte // valid until the parser is used again
-	Offset   uint64 // of Data[0] within the body, after decompression
-	Fresh    int    // Data[Fresh:] was not inspected yet
-	Complete bool   // nothing more will come: the message ended, or the limit is reached
+func (p *Parser) Feed(flow uint32, dir proto.Dir, data []byte) bool {
+	c := p.connOf(flow)
+	if c == nil {
+		return false
+	}
+	w := &c.way[dir]
+	for turns, least := 0, len(data)+1; len(data) > 0 && !w.bad && w.state != tunnel; turns++ {
+		if len(data) < least {
+			turns, least = 0, len(data)
+		}
+		if turns > maxTurns {
+			p.desync(w, nil)
+		}
+		if dir == proto.ToServer {
+			data = p.request(c, w, data)
+		} else {
+			data = p.response(c, w, data)
+		}
+	}
+	return !w.bad && w.state != tunnel
 }
 
-// Body returns what is kept of a direction's body.
-func (p *Parser) Body(tx *Tx, dir proto.Dir) Body { return Body{} }
+// maxTurns is how often the machine may turn without taking a byte: looking ahead gives some back. A mistake in it must not hang a worker.
+const maxTurns = 64
 
-// BodyReady reports whether a look at the body is due: it has bytes not inspected, and enough of them (Config.MinInspect) or will get no more.
-func (p *Parser) BodyReady(tx *Tx, dir proto.Dir) bool { return false }
+// Gap says that n bytes of a direction were lost. Within a body it goes on; elsewhere it ends the inspection of the direction.
+func (p *Parser) Gap(flow uint32, dir proto.Dir, n uint64) bool {
+	c := p.connOf(flow)
+	if c == nil {
+		return false
+	}
+	w := &c.way[dir]
+	p.endLayers(w) // what is compressed can't be read on
+	_, s := p.reading(w, dir)
+	switch {
+	case w.bad || w.state == tunnel:
+		return false
+	case w.state == bodyClose:
+	case (w.state == bodyKnown || w.state == chunkData) && n <= w.left:
+		w.left -= n
+		if w.left == 0 {
+			p.bodyLeft(c, w, dir)
+		}
+	case w.state == idle || w.state == after || w.state == ignoring:
+		return p.desync(w, s)
+	default:
+		return p.desync(w, s)
+	}
+	if s != nil {
+		s.total += n
+		p.arena.Truncate(&s.body) // bytes on both sides of a hole are not neighbours
+		s.bodyOff, s.inspected = s.total, s.total
+	}
+	return true
+}
 
-// BodyInspected says that all of Body was looked at; only a window of it is kept for the next look.
-func (p *Parser) BodyInspected(tx *Tx, dir proto.Dir) {}
+// desync ends a direction.
+func (p *Parser) desync(w *way, s *side) bool {
+	p.stats.Desync++
+	w.bad = true
+	if s != nil {
+		s.complete = true
+	}
+	return false
+}
 
-// Stats returns the counters.
-func (p *Parser) Stats() Stats { return Stats{} }
+// Close says that a direction has ended: what was waiting for more is complete now.
+func (p *Parser) Close(flow uint32, dir proto.Dir) {
+	i := p.of[flow]
+	if i == 0 {
+		return
+	}
+	c := &p.conns[i-1]
+	w := &c.way[dir]
+	if w.closed {
+		return
+	}
+	w.closed = true
+	if !w.bad && w.state != tunnel {
+		if dir == proto.ToServer {
+			p.closeRequest(c, w)
+		} else {
+			p.closeResponse(c, w)
+		}
+	}
+	p.endLayers(w)
+	p.arena.Free(&w.line)
+	if t, s := p.reading(w, dir); t != nil && s.progress != NotStarted {
+		s.progress, s.complete = Done, true
+	}
+}
 
-// AppendState appends all that is known of flow, as versioned bytes, to b. It appends nothing if nothing is known.
-func (p *Parser) AppendState(flow uint32, b []byte) []byte { return b }
+// finish ends the message that w reads.
+func (p *Parser) finish(w *way, dir proto.Dir) {
+	p.endLayers(w)
+	if t, s := p.reading(w, dir); t != nil {
+		s.progress, s.complete = Done, true
+		if dir == proto.ToServer {
+			p.stats.Requests++
+		} else {
+			p.stats.Responses++
+		}
+	}
+	w.state = after
+	p.arena.Free(&w.line)
+}
 
-// ApplyState replaces what is known of flow by what AppendState wrote. It reports false, and knows nothing of the flow afterwards,
-// if state is not well-formed or there is no room.
-func (p *Parser) ApplyState(flow uint32, state []byte) bool { return false }
+// keepHead appends to a head, or ends the direction.
+func (p *Parser) keepHead(w *way, s *side, data []byte) bool {
+	if s.head.Len()+len(data) > maxHead {
+		p.stats.OverLimit++
+		return p.desync(w, s)
+	}
+	if !p.arena.Append(&s.head, data) {
+		p.stats.NoMemory++
+		return p.desync(w, s)
+	}
+	return true
+}
+
+// maxHead is the largest first line with all its fields: offsets have 16 bits.
+const maxHead = 1<<16 - 1
+
+// keepLine appends to w.line, or ends the direction.
+func (p *Parser) keepLine(w *way, data []byte) bool {
+	if w.line.Len()+len(data) > p.cfg.HeaderLimit {
+		p.stats.OverLimit++
+		w.bad = true
+		return false
+	}
+	if !p.arena.Append(&w.line, data) {
+		p.stats.NoMemory++
+		w.bad = true
+		return false
+	}
+	return true
+}
