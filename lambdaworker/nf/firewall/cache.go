@@ -44,16 +44,22 @@ type cache [][2]cached
 
 func (f *Firewall) mark(d dependency) { f.path.deps |= d }
 
-func (f *Firewall) depend(fl field) {
-	switch fl {
-	case ip4Src, ip4Dst, ip6Src, ip6Dst, ip4Protocol, ip6NextHeader, metaL4Proto, metaNFProto, transportSrc, transportDst, ctState, vlanID, inSide,
-		outSide, ip6HasFragment:
-	case tcpFlags:
-		f.path.deps |= depFlags
-	default:
-		f.path.deps |= depAlways
+func (f *Firewall) depend(fl field) { f.path.deps |= dependsOn[fl] }
+
+// dependsOn says which fields are not the flow's own.
+var dependsOn = func() (d [numFields]dependency) {
+	for fl := range d {
+		switch field(fl) {
+		case ip4Src, ip4Dst, ip6Src, ip6Dst, ip4Protocol, ip6NextHeader, metaL4Proto, metaNFProto, transportSrc, transportDst, ctState, vlanID,
+			inSide, outSide, ip6HasFragment:
+		case tcpFlags:
+			d[fl] = depFlags
+		default:
+			d[fl] = depAlways
+		}
 	}
-}
+	return d
+}()
 
 // cacheable reports whether p has nothing about it that its flow's other packets lack: whole ports, no fragment, no
 // extension headers, not an error about another packet.

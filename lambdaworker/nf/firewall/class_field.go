@@ -15,7 +15,7 @@ type smallField struct {
 	absent uint32
 }
 
-func newSmallField(l layout, wishes []wish, size int) smallField {
+func newSmallField(l *layout, wishes []wish, size int) smallField {
 	part, r, absent := l.classes(wishes, num(uint64(size-1)))
 	f := smallField{rows: r, class: make([]uint32, size), absent: absent}
 	for i, from := range part.from {
@@ -41,7 +41,7 @@ type addr4Field struct {
 
 const blockBit = 1 << 31
 
-func newAddr4Field(l layout, wishes []wish) addr4Field {
+func newAddr4Field(l *layout, wishes []wish) addr4Field {
 	part, r, absent := l.classes(wishes, ones(32))
 	f := addr4Field{rows: r, root: make([]uint32, 1<<16), absent: absent}
 	for i, from := range part.from {
@@ -105,7 +105,7 @@ type addr6Field struct {
 	absent uint32
 }
 
-func newAddr6Field(l layout, wishes []wish) *addr6Field {
+func newAddr6Field(l *layout, wishes []wish) *addr6Field {
 	part, r, absent := l.classes(wishes, ones(128))
 	f := &addr6Field{rows: r, absent: absent}
 	for i, from := range part.from {

@@ -10,9 +10,14 @@ import (
 // count is a rule's counter.
 type count struct{ packets, bytes uint64 }
 
-// selection is the rows of one packet: the rules that can match are their AND.
+// selection is the rows of one packet, and the rules of one block that are in all of them.
 type selection struct {
-	shape, src, dst, sport, dport []uint64
+	shape, src, dst, sport, dport []head
+	srcRows, dstRows              *rows
+
+	block, last int    // the block that found is of, and the chain's last one
+	some        uint64 // words of found that hold something
+	found       [64]uint64
 }
 
 func (p *program) classify(v *view, s *selection) {
@@ -21,10 +26,12 @@ func (p *program) classify(v *view, s *selection) {
 		h := v.data[v.p.L3 : v.p.L3+20]
 		s.src = p.src4.row(p.src4.lookup(be32(h[12:])))
 		s.dst = p.dst4.row(p.dst4.lookup(be32(h[16:])))
+		s.srcRows, s.dstRows = &p.src4.rows, &p.dst4.rows
 	} else {
 		h := v.data[v.p.L3 : v.p.L3+40]
 		s.src = p.src6.row(p.src6.lookup(h[8:24]))
 		s.dst = p.dst6.row(p.dst6.lookup(h[24:40]))
+		s.srcRows, s.dstRows = &p.src6.rows, &p.dst6.rows
 	}
 	c := p.sport.absent
 	if v.sport >= 0 {
@@ -42,57 +49,92 @@ func be32(b []byte) uint32 {
 	return uint32(b[3]) | uint32(b[2])<<8 | uint32(b[1])<<16 | uint32(b[0])<<24
 }
 
-// next returns the first rule of pos..end-1 that can match, or -1.
-func (s *selection) next(l *layout, pos, end int) int {
-	if pos >= end {
-		return -1
+// enter makes ready for the rules of a chain from pos on.
+func (p *program) enter(s *selection, chain int32, pos int) {
+	of := p.blocks[chain]
+	s.block, s.last, s.some = of.from, of.to-1, 0
+	if s.block > s.last {
+		return
 	}
-	n := len(s.shape)
-	a, b, c, d, e := s.shape, s.src[:n], s.dst[:n], s.sport[:n], s.dport[:n]
-	word, last := pos>>6, (end-1)>>6
-	// The word of pos is looked at by itself: rules before pos are not wanted.
-	i := l.summary + word
-	if w := a[i] & b[i] & c[i] & d[i] & e[i] >> (pos & 63) << (pos & 63); w != 0 {
-		if r := word<<6 + bits.TrailingZeros64(w); r < end {
-			return r
+	for b := &p.layout.blocks[s.block]; pos >= b.first+b.rules; b = &p.layout.blocks[s.block] {
+		if s.block++; s.block > s.last {
+			return
 		}
-		return -1
 	}
-	for word++; word <= last; {
-		k := word >> 6
-		sum := a[k] & b[k] & c[k] & d[k] & e[k] >> (word & 63) << (word & 63)
-		for ; sum != 0; sum &= sum - 1 {
-			word = k<<6 + bits.TrailingZeros64(sum)
-			if word > last {
-				return -1
-			}
-			i := l.summary + word
-			if w := a[i] & b[i] & c[i] & d[i] & e[i]; w != 0 {
-				if r := word<<6 + bits.TrailingZeros64(w); r < end {
-					return r
-				}
-				return -1
+	p.collect(s)
+	if skip := pos - p.layout.blocks[s.block].first; skip > 0 {
+		s.some &^= 1<<(skip>>6) - 1
+		if w := skip >> 6; s.some>>w&1 != 0 {
+			if s.found[w] = s.found[w] >> (skip & 63) << (skip & 63); s.found[w] == 0 {
+				s.some &^= 1 << w
 			}
 		}
-		word = (k + 1) << 6
 	}
-	return -1
 }
 
-// frame is a chain that waits for the one it jumped to.
-type frame struct{ pos, end int }
+// collect finds the rules of the current block that the packet's rows have in common, in the order of rules.
+func (p *program) collect(s *selection) {
+	k := s.block
+	shape, src, dst, sport, dport := &s.shape[k], &s.src[k], &s.dst[k], &s.sport[k], &s.dport[k]
+	s.some = 0
+	b := &p.layout.blocks[k]
+	for words := shape.some & src.some & dst.some & sport.some & dport.some; words != 0; words &= words - 1 {
+		w := bits.TrailingZeros64(words)
+		x := s.srcRows.word(src, w) & s.dstRows.word(dst, w)
+		if x == 0 {
+			continue
+		}
+		x &= p.dport.word(dport, w) & p.shape.word(shape, w) & p.sport.word(sport, w)
+		if w == len(b.back)/64-1 {
+			x &= b.valid(w)
+		}
+		for ; x != 0; x &= x - 1 {
+			i := b.back[w<<6|bits.TrailingZeros64(x)]
+			at := i >> 6
+			if s.some>>at&1 == 0 {
+				s.some |= 1 << at
+				s.found[at] = 0
+			}
+			s.found[at] |= 1 << (i & 63)
+		}
+	}
+}
+
+// next returns the next rule that can match, or -1 at the chain's end.
+func (p *program) next(s *selection) int {
+	for s.some == 0 {
+		if s.block >= s.last {
+			return -1
+		}
+		s.block++
+		p.collect(s)
+	}
+	w := bits.TrailingZeros64(s.some)
+	x := s.found[w]
+	i := w<<6 | bits.TrailingZeros64(x)
+	if s.found[w] = x & (x - 1); s.found[w] == 0 {
+		s.some &= s.some - 1
+	}
+	return p.layout.blocks[s.block].first + i
+}
+
+// frame is a chain that waits for the one it jumped to, and the rule it goes on with.
+type frame struct {
+	chain int32
+	pos   int
+}
 
 // evaluate runs a packet through the base chains and returns its verdict: accept, drop or reject.
 func (f *Firewall) evaluate(b *nf.Batch, i uint16, v *view) nf.Verdict {
 	p := f.program
-	var s selection
-	p.classify(v, &s)
+	s := &f.selection
+	p.classify(v, s)
 	for k := range p.bases {
 		c := &p.bases[k]
 		if c.kind != packet.NotIP && c.kind != v.p.Kind {
 			continue
 		}
-		if d := f.chain(b, i, v, &s, c); d != nf.Pass {
+		if d := f.chain(b, i, v, s, c); d != nf.Pass {
 			return d
 		}
 	}
@@ -101,21 +143,21 @@ func (f *Firewall) evaluate(b *nf.Batch, i uint16, v *view) nf.Verdict {
 
 func (f *Firewall) chain(b *nf.Batch, i uint16, v *view, s *selection, c *base) nf.Verdict {
 	p := f.program
-	var stack [maxDepth]frame
+	stack := &f.stack
 	depth := 0
-	at := p.chains[c.chain]
-	pos, end := at.from, at.to
+	chain := int32(c.chain)
+	p.enter(s, chain, p.chains[chain].from)
 	for {
-		r := s.next(&p.layout, pos, end)
+		r := p.next(s)
 		if r < 0 {
 			if depth == 0 {
 				break
 			}
 			depth--
-			pos, end = stack[depth].pos, stack[depth].end
+			chain = stack[depth].chain
+			p.enter(s, chain, stack[depth].pos)
 			continue
 		}
-		pos = r + 1
 		rule := &p.rules[r]
 		var d verdictKind
 		var target int32
@@ -138,13 +180,15 @@ func (f *Firewall) chain(b *nf.Batch, i uint16, v *view, s *selection, c *base) 
 		case reject:
 			return nf.DropReject
 		case jump:
-			stack[depth] = frame{pos, end}
+			stack[depth] = frame{chain, r + 1}
 			depth++
-			pos, end = p.chains[target].from, p.chains[target].to
+			chain = target
+			p.enter(s, chain, p.chains[chain].from)
 		case gotoChain:
-			pos, end = p.chains[target].from, p.chains[target].to
+			chain = target
+			p.enter(s, chain, p.chains[chain].from)
 		case returnFrom:
-			pos = end
+			s.some, s.block = 0, s.last
 		}
 	}
 	if c.policy == drop {

@@ -24,9 +24,11 @@ type Firewall struct {
 
 	identity uint64 // of the rules, for deltas
 
-	stats [numStats]uint64
-	told  [numStats]uint64 // what AppendShared has told of stats
-	path  passage          // of the packet that is being judged
+	stats     [numStats]uint64
+	told      [numStats]uint64 // what AppendShared has told of stats
+	selection selection
+	stack     [maxDepth]frame
+	path      passage // of the packet that is being judged
 }
 
 // Needs follows from the rules: flows where they ask for ct state, injection where they reject.

@@ -42,7 +42,17 @@ func New(s nf.Setup) (nf.NF, error) {
 
 // load reads and compiles a rule file of any format.
 func load(o *options, open func(string) ([]byte, error)) (prog *program, problems, warnings nf.Problems) {
-	p := parseNFT(o.Rules, open, o.sides())
+	var p *parser
+	switch o.Format {
+	case "iptables-save":
+		p = parseIPTables(o.Rules, familyIP, open, o.sides())
+	case "ip6tables-save":
+		p = parseIPTables(o.Rules, familyIP6, open, o.sides())
+	case "aws-stateless":
+		p = parseAWS(o.Rules, open, o.Policy)
+	default:
+		p = parseNFT(o.Rules, open, o.sides())
+	}
 	if len(p.problems) > 0 {
 		return nil, p.problems, p.warnings
 	}
@@ -52,7 +62,7 @@ func load(o *options, open func(string) ([]byte, error)) (prog *program, problem
 	}
 	if len(bases) == 0 {
 		return nil, nf.Problems{{File: o.Rules, Line: 1, Column: 1,
-			Message: "no chain sees forwarded packets; expected one with `type filter hook forward priority 0;`"}}, p.warnings
+			Message: "no chain sees forwarded packets; expected one with `type filter hook forward priority 0;` (iptables: chain FORWARD)"}}, p.warnings
 	}
 	return compile(p.set, bases), nil, p.warnings
 }

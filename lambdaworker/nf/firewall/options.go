@@ -105,9 +105,9 @@ func readOptions(from nf.Options) (*options, error) {
 		wrong("rules", "no rules; expected the name of a rule file, such as {rules: edge.nft}")
 	}
 	switch o.Format {
-	case "nft":
+	case "nft", "iptables-save", "ip6tables-save", "aws-stateless":
 	default:
-		wrong("format", "found format %q; expected nft", o.Format)
+		wrong("format", "found format %q; expected nft, iptables-save, ip6tables-save or aws-stateless", o.Format)
 	}
 	switch o.Policy {
 	case "", "accept", "drop":
@@ -116,6 +116,9 @@ func readOptions(from nf.Options) (*options, error) {
 		}
 	default:
 		wrong("policy", "found policy %q; expected accept or drop", o.Policy)
+	}
+	if o.Format == "aws-stateless" && o.Policy == "" {
+		wrong("format", "format aws-stateless without policy; expected policy: accept or drop, as StatelessDefaultActions of the firewall policy says")
 	}
 	switch o.Malformed {
 	case "pass":

@@ -10,6 +10,7 @@ import (
 type program struct {
 	rules    []step // of every chain that packets can reach, each chain's in a row
 	chains   []extentOfRules
+	blocks   []extentOfRules // of each chain
 	bases    []base
 	counters []counterPlace
 	limits   []*limitSpec
@@ -106,9 +107,8 @@ func compile(set *ruleset, bases []*chain) *program {
 		kind := [...]packet.Kind{familyInet: packet.NotIP, familyIP: packet.IPv4, familyIP6: packet.IPv6}[c.table.family]
 		p.bases = append(p.bases, base{c.index, kind, c.policy})
 	}
-	p.layout = layoutFor(n)
 	p.rules = make([]step, n)
-	w := wishes{}
+	w := wishes{keys: make([]ruleKey, n)}
 	for _, t := range set.tables {
 		for _, c := range t.chains {
 			for i, r := range c.rules {
@@ -121,10 +121,12 @@ func compile(set *ruleset, bases []*chain) *program {
 			}
 		}
 	}
-	p.shape = newSmallField(p.layout, w.shapes(), shapes)
-	p.src4, p.dst4 = newAddr4Field(p.layout, w.of[ip4Src]), newAddr4Field(p.layout, w.of[ip4Dst])
-	p.src6, p.dst6 = newAddr6Field(p.layout, w.of[ip6Src]), newAddr6Field(p.layout, w.of[ip6Dst])
-	p.sport, p.dport = newSmallField(p.layout, w.of[transportSrc], 1<<16), newSmallField(p.layout, w.of[transportDst], 1<<16)
+	p.layout, p.blocks = arrange(p.chains, w.keys)
+	l := &p.layout
+	p.shape = newSmallField(l, w.shapes(), shapes)
+	p.src4, p.dst4 = newAddr4Field(l, w.of[ip4Src]), newAddr4Field(l, w.of[ip4Dst])
+	p.src6, p.dst6 = newAddr6Field(l, w.of[ip6Src]), newAddr6Field(l, w.of[ip6Dst])
+	p.sport, p.dport = newSmallField(l, w.of[transportSrc], 1<<16), newSmallField(l, w.of[transportDst], 1<<16)
 	return p
 }
 
@@ -145,6 +147,7 @@ func (p *program) addCounter(r *rule, start counterStart) int32 {
 type wishes struct {
 	of    [numFields][]wish
 	proto []protoWish
+	keys  []ruleKey
 }
 
 // protoWish is what a rule asks of both protocols.
@@ -220,6 +223,7 @@ func (p *program) rule(at int, r *rule, w *wishes) step {
 	p.tracks = p.tracks || s.tests
 	var proto protoWish
 	for f, v := range asks {
+		w.keys[at].ask(f, v)
 		switch f {
 		case metaL4Proto:
 			proto.l4 = orNone(v)
