@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/granule-nf/granule/gateway/dataplane"
@@ -51,6 +52,11 @@ func openPorts(cfg portsConfig) (*wirePorts, error) {
 }
 
 func openCaptures(in, out string, parked int) (*wirePorts, error) {
+	if a, err := os.Stat(in); err == nil {
+		if b, err := os.Stat(out); err == nil && os.SameFile(a, b) {
+			return nil, fmt.Errorf("--inside and --outside are the same file, %s: it would be overwritten while it is read; name another to write", in)
+		}
+	}
 	inside, err := capture.Open(capture.Config{Read: in, Frames: parked})
 	if err != nil {
 		return nil, fmt.Errorf("inside port: %w", err)
