@@ -18,8 +18,16 @@ func (p *Pipeline) AppendDelta(dst []byte) []byte {
 	p.gone = p.gone[:0]
 	for i, f := range p.nfs {
 		if s, ok := f.(FlowState); ok {
-			for _, flow := range p.dirty[i].flows {
-				dst = p.appendFlow(dst, i, s, flow, true)
+			d := &p.dirty[i]
+			for _, flow := range d.flows {
+				if p.flows.Used(flow) { // or it was pushed out by one that a function made
+					dst = p.appendFlow(dst, i, s, flow, true)
+				}
+			}
+			for _, flow := range p.refresh {
+				if p.flows.Used(flow) && d.stamp[flow] != d.epoch {
+					dst = p.appendFlow(dst, i, s, flow, false)
+				}
 			}
 		}
 		if s, ok := f.(SharedState); ok {
@@ -128,6 +136,7 @@ func (p *Pipeline) applyEntry(e *state.Entry) error {
 	if flow == state.None {
 		return fmt.Errorf("%s: no room for a flow", p.name(int(e.NF)))
 	}
+	p.told[flow] = e.Seen
 	if len(e.Data) == 0 {
 		s.ForgetFlow(flow)
 		return nil

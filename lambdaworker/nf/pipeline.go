@@ -19,6 +19,10 @@ type Pipeline struct {
 	// Dropped, where set, is called for each packet that a function dropped, right after the function: to write the event, say.
 	Dropped func(b *Batch, i uint16)
 
+	// A flow that is alive but whose state does not change is told again from time to time, or its replica would look idle.
+	told    []int64  // by flow: its last entry in a delta, as far as refresh has to know
+	refresh []uint32 // flows to tell again with this batch
+
 	faults []fault      // one an NF
 	gone   []packet.Key // flows that the table forgot during this batch
 	moving bool         // flows are forgotten because they moved away, which nobody has to be told
@@ -35,7 +39,8 @@ type dirty struct {
 
 // NewPipeline makes a pipeline of functions that were set up with flows.
 func NewPipeline(nfs []NF, flows *state.Table, eventBytes int) *Pipeline {
-	p := &Pipeline{nfs: nfs, flows: flows, dirty: make([]dirty, len(nfs)), OnPanic: DropPanic, faults: make([]fault, len(nfs)), gone: make([]packet.Key, 0, MaxBatch)}
+	p := &Pipeline{nfs: nfs, flows: flows, dirty: make([]dirty, len(nfs)), OnPanic: DropPanic, faults: make([]fault, len(nfs)), gone: make([]packet.Key, 0, MaxBatch),
+		told: make([]int64, flows.Cap()), refresh: make([]uint32, 0, MaxBatch)}
 	for _, f := range nfs {
 		p.needs = p.needs.Merge(f.Needs())
 	}
@@ -69,7 +74,7 @@ func (p *Pipeline) Start() *Batch {
 	b.Packets, b.Live, b.Verdicts, b.Changed = b.Packets[:0], b.Live[:0], b.Verdicts[:0], b.Changed[:0]
 	b.Injected, b.arena = b.Injected[:0], b.arena[:0]
 	b.Now = 0
-	p.gone = p.gone[:0]
+	p.gone, p.refresh = p.gone[:0], p.refresh[:0]
 	p.flows.NewBatch()
 	for i := range p.dirty {
 		d := &p.dirty[i]
@@ -110,6 +115,12 @@ func (p *Pipeline) Add(data []byte, wire uint32, from Side, now int64, number ui
 	if p.needs.Flows && k.Kind != packet.NotIP {
 		k.Reverse = k.Info.Key(data, &k.Key)
 		k.Flow, k.NewFlow = p.flows.Get((*[6]uint64)(&k.Key), now)
+		if k.Flow != NoFlow && now-p.told[k.Flow] > p.flows.Idle()/4 {
+			if !k.NewFlow {
+				p.refresh = append(p.refresh, k.Flow)
+			}
+			p.told[k.Flow] = now
+		}
 	}
 	b.Now = max(b.Now, now)
 	b.Live = append(b.Live, uint16(n))

@@ -77,6 +77,18 @@ func (t *Table) Key(flow uint32) *[6]uint64 { return &t.entries[flow].key }
 // Seen returns when a flow had its last packet.
 func (t *Table) Seen(flow uint32) int64 { return t.entries[flow].seen }
 
+// Used reports whether the handle means a flow.
+func (t *Table) Used(flow uint32) bool { return t.entries[flow].used }
+
+// Idle returns after how many ns without a packet a flow is forgotten.
+func (t *Table) Idle() int64 { return t.idle }
+
+// Keep says that a flow is alive at now, though it had no packet: another one, which it belongs to, had.
+func (t *Table) Keep(flow uint32, now int64) {
+	e := &t.entries[flow]
+	e.seen = max(e.seen, now)
+}
+
 // Each calls f for every flow, in the order of handles.
 func (t *Table) Each(f func(flow uint32)) {
 	for i := range t.entries {
