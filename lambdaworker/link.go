@@ -41,6 +41,7 @@ type link struct {
 	drainAt  atomic.Int64 // when the worker will be gone, ns since the Unix epoch; 0 until it drains
 	leaving  atomic.Bool
 	whole    bool // every packet that passes goes back whole
+	cut      bool // a write ended half-way
 	drained  bool // Drain was sent
 	retired  bool // the gateway asked to leave
 	answered int  // packets in out
@@ -100,6 +101,9 @@ func (l *link) read() {
 	if l.deadline.Sub(now) < glance {
 		l.deadline = now.Add(2 * glance)
 		_ = l.conn.SetReadDeadline(l.deadline)
+		if l.idle > 0 { // a gateway that hangs goes on acknowledging, but takes nothing
+			_ = l.conn.SetWriteDeadline(l.deadline.Add(l.idle))
+		}
 	}
 	if at := l.drainAt.Load(); at != 0 && !l.drained {
 		l.drained = true
@@ -215,11 +219,14 @@ func (l *link) flush() bool {
 	l.out, l.answered = l.out[:0], 0
 	n, err := l.conn.Write(l.sealed)
 	l.sent += uint64(n)
+	l.cut = n < len(l.sealed)
 	switch {
 	case l.seal.Worn():
 		l.end(ReasonFailed, "record: "+record.FaultWorn.String())
 	case err != nil && l.leaving.Load():
 		l.end(ReasonDeadline, "")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		l.end(ReasonIdle, "the gateway took nothing for "+l.idle.String())
 	case err != nil:
 		l.end(ReasonLost, err.Error())
 	default:
@@ -230,6 +237,9 @@ func (l *link) flush() bool {
 
 // goodbye says why the connection ends, where the other side still listens.
 func (l *link) goodbye() {
+	if l.cut { // nothing can follow half a record
+		return
+	}
 	switch l.reason {
 	case ReasonRetired:
 		l.out = wire.AppendBye(l.out, wire.ByeDone, wire.FaultNone)

@@ -107,6 +107,24 @@ func TestTheGatewaysByeIsReported(t *testing.T) {
 	}
 }
 
+// TestAGatewayThatTakesNothingIsLeft has a gateway that sends and never reads, as one does that hangs in the middle.
+func TestAGatewayThatTakesNothingIsLeft(t *testing.T) {
+	l, gateway := bareLink(t)
+	l.whole, l.idle = true, 10*time.Millisecond
+	go func() {
+		packet := make([]byte, 60000)
+		for sequence := uint32(1); ; sequence++ {
+			if _, err := gateway.Write(batchOf(sequence, packet)); err != nil {
+				return // the worker has left
+			}
+		}
+	}()
+	l.serve()
+	if l.reason != ReasonIdle || l.detail != "the gateway took nothing for 10ms" {
+		t.Errorf("ended with %s (%s)", l.reason, l.detail)
+	}
+}
+
 // TestInjectionsAreInOrder runs two functions that inject: each in the order of packets, one after the other.
 func TestInjectionsAreInOrder(t *testing.T) {
 	l, gateway := bareLink(t, nf.BundleNF{Name: "test-obedient"}, nf.BundleNF{Name: "test-obedient"})

@@ -104,8 +104,11 @@ func (l *link) report(sequence uint32) {
 		Batches  uint64      `json:"batches"`
 		BytesIn  uint64      `json:"bytes_in"` // on the connection, TLS included
 		BytesOut uint64      `json:"bytes_out"`
+		Imported uint64      `json:"imported"` // bytes of state
+		Refused  uint64      `json:"refused"`  // imports of which a function refused something
+		Refusal  string      `json:"refusal,omitempty"`
 		NFs      []nf.Report `json:"nfs"`
-	}{os.Getpid(), mallocs[0].Value.Uint64() + mallocs[1].Value.Uint64(), l.packets, l.batches, l.in.Received(), l.sent, l.pipeline.Reports()})
+	}{os.Getpid(), mallocs[0].Value.Uint64() + mallocs[1].Value.Uint64(), l.packets, l.batches, l.in.Received(), l.sent, l.imported, l.refused, l.refusal, l.pipeline.Reports()})
 	if err == nil && len(text) <= wire.MaxBody {
 		l.out = wire.AppendReport(l.out, text, sequence, credit)
 	}
