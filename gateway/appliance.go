@@ -17,7 +17,6 @@ import (
 	"github.com/granule-nf/granule/gateway/console"
 	"github.com/granule-nf/granule/gateway/coordinator"
 	"github.com/granule-nf/granule/gateway/dataplane"
-	"github.com/granule-nf/granule/gateway/locallambda"
 	"github.com/granule-nf/granule/lambdaworker/nf"
 	"github.com/granule-nf/granule/relay"
 )
@@ -297,12 +296,4 @@ func (a *appliance) live() error {
 		time.Sleep(10 * time.Millisecond)
 	}
 	return fmt.Errorf("a shard's loop has not turned for a second")
-}
-
-// environments lists the local workers' processes; none where workers run elsewhere.
-func (a *appliance) environments() []locallambda.Environment {
-	if a.workers == nil || a.workers.local == nil {
-		return nil
-	}
-	return a.workers.local.List()
 }

@@ -16,8 +16,8 @@ type Pool [SubFlows]uint32
 
 const noConn = ^uint16(0)
 
-// maxConns bounds connections a shard.
-const maxConns = 1024
+// maxConns is how many workers a shard is connected to at most.
+const maxConns = 256
 
 // conn is a connection and what waits for room on it.
 type conn struct {

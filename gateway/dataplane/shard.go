@@ -69,7 +69,7 @@ func NewShard(id int, cfg Config, q Queue, hooks Hooks) (*Shard, error) {
 	s := &Shard{cfg: cfg, hooks: hooks.withDefaults(), id: id, ports: q.Ports, unplaced: newQueue()}
 	s.flows = flowtable.New(flowtable.Config{Flows: cfg.Flows, IdleNS: cfg.FlowIdle.Nanoseconds(), Seed: cfg.Seed})
 	s.slots = newSlotTable(cfg.Slots)
-	s.conns = make([]conn, 64)
+	s.conns = make([]conn, maxConns)
 	s.route = make([][SubFlows]uint16, len(cfg.Stages))
 	s.scratch = make([]uint32, 0, cfg.Slots)
 	for side := range s.release {

@@ -36,7 +36,6 @@ type slot struct {
 	side          ingress.Side
 	stage         uint8
 	chain         uint8
-	waits         uint8 // which kind of list it waits in
 	owner         uint8 // shard whose port owns the frame
 	flags         uint8
 	holder        uint16 // connection that has it or that it waits for
