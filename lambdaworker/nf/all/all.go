@@ -5,5 +5,6 @@ import (
 	_ "github.com/granule-nf/granule/lambdaworker/nf/counter"   // counter
 	_ "github.com/granule-nf/granule/lambdaworker/nf/firewall"  // firewall
 	_ "github.com/granule-nf/granule/lambdaworker/nf/ids"       // ids
+	_ "github.com/granule-nf/granule/lambdaworker/nf/nat"       // nat
 	_ "github.com/granule-nf/granule/lambdaworker/nf/ratelimit" // ratelimit
 )
