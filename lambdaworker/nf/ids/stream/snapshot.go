@@ -28,10 +28,16 @@ func (t *Tracker) AppendState(flow uint32, b []byte) []byte {
 	b = le.AppendUint32(b, uint32(s.other))
 	for d := range s.half {
 		h := &s.half[d]
-		for _, v := range [...]seq{h.isn, h.next, h.acked, h.right, h.base} {
+		base, baseOff := h.base, h.baseOff
+		if h.buf.Len() == 0 && baseOff > h.app {
+			// Past the depth, or ignored, the base runs ahead of what was handed out. Nothing waits there: the place
+			// that apply can check means the same.
+			base, baseOff = base-seq(baseOff-h.app), h.app
+		}
+		for _, v := range [...]seq{h.isn, h.next, h.acked, h.right, base} {
 			b = le.AppendUint32(b, uint32(v))
 		}
-		for _, v := range [...]uint64{h.baseOff, h.app, h.edge, h.raw, h.breakAt, h.breakTo, h.floor, h.fin} {
+		for _, v := range [...]uint64{baseOff, h.app, h.edge, h.raw, h.breakAt, h.breakTo, h.floor, h.fin} {
 			b = le.AppendUint64(b, v)
 		}
 		b = le.AppendUint32(b, h.tsval)
