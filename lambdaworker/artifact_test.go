@@ -57,7 +57,6 @@ type runtimeAPI struct {
 	payload  []byte
 	deadline time.Time
 	answers  chan string // what was posted, behind its path
-	asked    chan struct{}
 }
 
 func (a *runtimeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {

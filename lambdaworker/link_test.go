@@ -125,6 +125,35 @@ func TestAGatewayThatTakesNothingIsLeft(t *testing.T) {
 	}
 }
 
+// TestNoPacketIsCutDown asks for everything whole, of one packet that came whole and one of which the headers came.
+func TestNoPacketIsCutDown(t *testing.T) {
+	l, gateway := bareLink(t)
+	l.whole = true
+	b := wire.NewBatchBuilder()
+	b.Add(1, false, 60, make([]byte, 60), true, 0)
+	b.Add(1, false, 1500, make([]byte, 60), false, 0)
+	if _, err := gateway.Write(wire.AppendRetire(b.Seal(1))); err != nil {
+		t.Fatal(err)
+	}
+	l.serve()
+	in := make([]byte, 4096)
+	n, err := gateway.Read(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, _ := wire.ParseHeader(in[:n])
+	var r wire.Result
+	if fault := r.Parse(h, in[wire.HeaderSize:wire.HeaderSize+int(h.Length)], 2); fault != wire.FaultNone {
+		t.Fatal(fault)
+	}
+	var e wire.Entry
+	for _, want := range []uint8{wire.RewroteWhole, wire.RewroteHeaders} {
+		if !r.NextRewritten(&e) || e.What != want || len(e.Data) != 60 {
+			t.Errorf("rewritten %d, %d bytes; want %d", e.What, len(e.Data), want)
+		}
+	}
+}
+
 // TestInjectionsAreInOrder runs two functions that inject: each in the order of packets, one after the other.
 func TestInjectionsAreInOrder(t *testing.T) {
 	l, gateway := bareLink(t, nf.BundleNF{Name: "test-obedient"}, nf.BundleNF{Name: "test-obedient"})

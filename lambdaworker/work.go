@@ -82,7 +82,7 @@ func (l *link) answer(sequence uint32, b *nf.Batch) {
 // rewrite sends back what changed of a packet. Of changed headers that is the bytes up to the payload; but where the
 // payload's place is not known, or the headers quote others (ICMP), it is all that was carried.
 func rewrite(w *wire.ResultWriter, i uint16, p *nf.Packet, what nf.Extent) {
-	if what == nf.Whole {
+	if what == nf.Whole && uint32(len(p.Data)) == p.Wire { // else a packet of which headers came would be cut down to them
 		w.Rewritten(i, wire.RewroteWhole, p.Data)
 		return
 	}
