@@ -165,3 +165,9 @@ func (s *Signature) flowAction(stream bool) bool {
 	}
 	return false
 }
+
+// StreamAlone reports whether the signature looks at streams and transactions, so that it does not matter how their bytes
+// were cut into packets.
+func (s *Signature) StreamAlone() bool {
+	return (s.Type == OfTx || s.Type == OfStream) && !s.packet && !s.Rule.NeedPacket
+}
