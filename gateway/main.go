@@ -44,6 +44,6 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(runCommand(), statusCommand(), topCommand(), doctorCommand(), checkCommand(), replayCommand())
+	cmd.AddCommand(runCommand(), statusCommand(), topCommand(), doctorCommand(), checkCommand(), replayCommand(), demoCommand())
 	return cmd
 }

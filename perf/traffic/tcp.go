@@ -10,14 +10,20 @@ import (
 	"io"
 	"math"
 	"net"
+	"strconv"
 	"sync"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // TCP moves bytes over connections that From opens to To.
 type TCP struct {
 	From, To Host
 	Address  string        // of To
+	Port     int           // of To (0: any)
+	Window   int           // receive buffer in bytes, which bounds what is in flight; 0: as the kernel grows it
 	Flows    int           // connections at once (1)
 	Bytes    int64         // a flow; 0: until Duration is over
 	Duration time.Duration // of sending, where Bytes is 0 (1 s)
@@ -86,7 +92,11 @@ func (t TCP) Run(ctx context.Context) (TCPResult, error) {
 	defer cancel()
 
 	var l net.Listener
-	if err := t.To.Do(func() (err error) { l, err = net.Listen("tcp4", net.JoinHostPort(t.Address, "0")); return err }); err != nil {
+	if err := t.To.Do(func() (err error) {
+		lc := net.ListenConfig{Control: t.window}
+		l, err = lc.Listen(ctx, "tcp4", net.JoinHostPort(t.Address, strconv.Itoa(t.Port)))
+		return err
+	}); err != nil {
 		return TCPResult{}, fmt.Errorf("listen on %s: %w", t.Address, err)
 	}
 	defer l.Close()
@@ -124,7 +134,7 @@ func (t TCP) Run(ctx context.Context) (TCPResult, error) {
 }
 
 func (t *TCP) dial(ctx context.Context, address string, flow int) (c net.Conn, err error) {
-	var d net.Dialer
+	d := net.Dialer{Control: t.window}
 	if err = t.From.Do(func() (err error) { c, err = d.DialContext(ctx, "tcp4", address); return err }); err != nil {
 		return nil, err
 	}
@@ -133,6 +143,17 @@ func (t *TCP) dial(ctx context.Context, address string, flow int) (c net.Conn, e
 		return nil, err
 	}
 	return c, nil
+}
+
+// window sets the receive buffer of a socket before it speaks: the scale of TCP's window is settled in the handshake.
+func (t *TCP) window(_, _ string, c syscall.RawConn) (err error) {
+	if t.Window == 0 {
+		return nil
+	}
+	if cerr := c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, t.Window) }); cerr != nil {
+		return cerr
+	}
+	return err
 }
 
 // accept takes as many connections as there are flows.

@@ -19,7 +19,7 @@ func TestTCPArrivesWhole(t *testing.T) {
 	for name, run := range map[string]TCP{
 		"bytes":    {Bytes: 3<<20 + 17, Flows: 3},
 		"duration": {Duration: 50 * time.Millisecond},
-		"download": {Bytes: 1 << 20, Flows: 2, Download: true},
+		"download": {Bytes: 1 << 20, Flows: 2, Download: true, Window: 64 << 10},
 		"nothing":  {Bytes: 1, Flows: 1, Unhashed: true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,31 @@
+package main
+
+// What the demo's gateway runs. It is what a first configuration of one's own could look like.
+
+const (
+	demoTCPPort    = 5001
+	demoUDPPort    = 5002
+	demoClosedPort = 5003 // no rule accepts it
+)
+
+var demoFiles = map[string]string{
+	"granule.yaml": `chains:
+  - name: edge
+    stages:
+      - - counter: {}
+        - firewall: {rules: edge.nft}
+`,
+	"edge.nft": `table inet edge {
+  chain forward {
+    type filter hook forward priority 0; policy drop;
+    ct state established counter accept
+    tcp dport 5001 counter accept
+    udp dport 5002 counter accept
+    counter
+  }
+}
+`,
+}
+
+// demoFlags: a second worker has joined and waits, and one that hangs is given up soon.
+var demoFlags = []string{"--workers", "1", "--standby", "1"}
