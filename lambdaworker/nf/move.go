@@ -171,3 +171,17 @@ func (p *Pipeline) Shares() []bool {
 	}
 	return shares
 }
+
+// AdoptFlows copies the state of every flow from one instance of a function to another of the same version and flow table: all that
+// most functions have to do in Adopt. Flows that to refuses are left without state.
+func AdoptFlows(to, from FlowState, flows *state.Table) {
+	if to.StateVersion() != from.StateVersion() {
+		return
+	}
+	var buf []byte
+	flows.Each(func(flow uint32) {
+		if buf = from.AppendFlow(buf[:0], flow); len(buf) > 0 && to.ApplyFlow(flow, buf) != nil {
+			to.ForgetFlow(flow)
+		}
+	})
+}

@@ -2,9 +2,10 @@
 package all
 
 import (
-	_ "github.com/granule-nf/granule/lambdaworker/nf/counter"   // counter
-	_ "github.com/granule-nf/granule/lambdaworker/nf/firewall"  // firewall
-	_ "github.com/granule-nf/granule/lambdaworker/nf/ids"       // ids
-	_ "github.com/granule-nf/granule/lambdaworker/nf/nat"       // nat
-	_ "github.com/granule-nf/granule/lambdaworker/nf/ratelimit" // ratelimit
+	_ "github.com/granule-nf/granule/lambdaworker/nf/counter"     // counter
+	_ "github.com/granule-nf/granule/lambdaworker/nf/firewall"    // firewall
+	_ "github.com/granule-nf/granule/lambdaworker/nf/ids"         // ids
+	_ "github.com/granule-nf/granule/lambdaworker/nf/loadbalance" // loadbalance
+	_ "github.com/granule-nf/granule/lambdaworker/nf/nat"         // nat
+	_ "github.com/granule-nf/granule/lambdaworker/nf/ratelimit"   // ratelimit
 )

@@ -326,3 +326,7 @@ func BenchmarkCounter(b *testing.B) {
 		})
 	}
 }
+
+func TestReload(t *testing.T) {
+	nftest.Reload(t, "counter", "{top_entries: 500}", mixed(), "packets", "bytes", "tcp_packets", "vlan_1_bytes", "size_64_127", "packets_per_second")
+}

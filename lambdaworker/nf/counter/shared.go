@@ -7,6 +7,7 @@ import (
 	"math/bits"
 
 	"github.com/granule-nf/granule/ingress/packet"
+	"github.com/granule-nf/granule/lambdaworker/nf"
 )
 
 // A delta is a version byte and five sections of unsigned varints:
@@ -110,6 +111,16 @@ func (c *Counter) AppendSharedAll(dst []byte) []byte {
 		dst = putTop(dst, &e.key, count{e.packets, e.bytes}, e.err)
 	}
 	return dst
+}
+
+// Adopt goes on with the counts of an instance with another configuration. Thresholds start anew: they may be others.
+func (c *Counter) Adopt(old nf.NF) error {
+	o, ok := old.(*Counter)
+	if !ok {
+		return nil
+	}
+	o.limits.passed = 0
+	return c.ApplyShared(o.AppendSharedAll(nil))
 }
 
 func (v *vlans) appendAll(dst []byte) []byte {

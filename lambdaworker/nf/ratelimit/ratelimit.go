@@ -38,6 +38,7 @@ type Limiter struct {
 	bytes    bool
 	slack    int64 // ns: a burst
 
+	flows   *state.Table
 	full    []int64      // by flow: when its bucket is full again; 0 is now
 	buckets *state.Table // addresses, where limits are theirs
 	fullAt  []int64      // by address
@@ -52,7 +53,7 @@ func New(s nf.Setup) (nf.NF, error) {
 	if err := s.Options.Decode(&o); err != nil {
 		return nil, err
 	}
-	l := &Limiter{}
+	l := &Limiter{flows: s.Flows}
 	var bad nf.Problems
 	say := func(key, format string, a ...any) {
 		file, line, column := s.Options.Position(key)
@@ -266,4 +267,12 @@ func (l *Limiter) ForgetFlow(flow uint32) {
 	} else {
 		l.whose[flow] = [2]uint64{}
 	}
+}
+
+// Adopt takes the buckets of an instance with another rate over.
+func (l *Limiter) Adopt(old nf.NF) error {
+	if o, ok := old.(*Limiter); ok && o.flows == l.flows && o.perFlow == l.perFlow && o.dst == l.dst {
+		nf.AdoptFlows(l, o, l.flows)
+	}
+	return nil
 }
