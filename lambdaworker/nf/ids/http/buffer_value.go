@@ -74,14 +74,14 @@ func (p *Parser) Buffer(tx *Tx, dir proto.Dir, b Buffer) ([]byte, bool) {
 	case Header:
 		return p.arena.Bytes(s.fields)[:s.shownLen], s.shownLen > 0
 	case HeaderRaw:
-		if s.progress < BodyProgress || s.line == s.skip {
+		if s.progress < BodyProgress || s.line <= s.skip {
 			return nil, false
 		}
 		return head[s.fieldsAt:], len(head) > int(s.fieldsAt)
 	case HeaderNames:
 		return p.headerNames(s)
 	case Start:
-		if s.line == s.skip {
+		if s.line <= s.skip {
 			return nil, false
 		}
 		m := append(p.made[madeStart][:0], head[s.skip:s.line]...)
