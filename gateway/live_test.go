@@ -57,7 +57,9 @@ const statefulRules = `table inet filter {
 }
 `
 
-func newLive(t *testing.T, flags ...string) *live {
+func newLive(t *testing.T, flags ...string) *live { return newLiveOn(t, topo.Config{}, flags...) }
+
+func newLiveOn(t *testing.T, wire topo.Config, flags ...string) *live {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: it makes network namespaces")
@@ -68,7 +70,7 @@ func newLive(t *testing.T, flags ...string) *live {
 	if _, err := gatewayBinary(); err != nil {
 		t.Fatal(err)
 	}
-	tp, err := topo.New(topo.Config{})
+	tp, err := topo.New(wire)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,6 +258,30 @@ func TestLiveTransfer(t *testing.T) {
 	l.stop(os.Interrupt)
 	if left := childrenNamed(t, "bootstrap", l.dir); len(left) > 0 {
 		t.Errorf("workers left behind: %v", left)
+	}
+}
+
+// Two queues are two shards; veth spreads flows over them without regard to sub-flows, so half of all packets cross over.
+func TestLiveTwoShards(t *testing.T) {
+	l := newLiveOn(t, topo.Config{Queues: 2}, "--workers", "2")
+	l.standby()
+	pid := l.active()
+	l.intact(l.transfer(32<<20, func() {
+		time.Sleep(300 * time.Millisecond)
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}))
+	s := l.closed(false)
+	if s.Shards != 2 || s.Packets.Crossed == 0 {
+		t.Errorf("%d shards, %d packets crossed; expected two, and some", s.Shards, s.Packets.Crossed)
+	}
+}
+
+func TestLiveJumbo(t *testing.T) {
+	l := newLiveOn(t, topo.Config{MTU: 9000}, "--jumbo")
+	l.intact(l.transfer(64<<20, nil))
+	s := l.closed(false)
+	if n := s.Ledger.ForwardedBytes / max(s.Ledger.Forwarded, 1); n < 1500 {
+		t.Errorf("packets of %d bytes on average: the frames were no jumbos", n)
 	}
 }
 
