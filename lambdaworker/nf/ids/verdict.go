@@ -18,19 +18,16 @@ func (n *IDS) carryOut(handle uint32) {
 	if o.PassFlow && handle != nf.NoFlow {
 		n.flows[handle].passed = true
 	}
-	if !drops {
-		return
+	if !drops || !n.ips {
+		return // a watcher only tells
 	}
 	if o.Flow && handle != nf.NoFlow {
 		n.flows[handle].dropped = true
 	}
 	if n.v.Pseudo {
-		if o.Action != rule.Drop && n.ips {
+		if o.Action != rule.Drop {
 			n.stats.RejectsLost++
 		}
-		return
-	}
-	if !n.ips {
 		return
 	}
 	v := nf.DropIDS

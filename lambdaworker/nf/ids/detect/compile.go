@@ -110,9 +110,9 @@ func (s *Signature) setType() {
 		s.Type = OfTx
 	case s.payload != nil && s.stream:
 		s.Type = OfStream
-	case s.payload != nil || len(s.headers) > 0 || hasFields(r.Fields):
+	case s.payload != nil || len(s.headers) > 0 || asks(r.Fields, false):
 		s.Type = OfPacket
-	case r.App != rule.AnyApp || len(r.Fields) > 0:
+	case r.App != rule.AnyApp || asks(r.Fields, true):
 		s.Type = OfApp
 	case r.Flow == (rule.Flow{}) && r.SrcPort.Any && r.DstPort.Any && !s.reads():
 		s.Type = IPOnly
@@ -121,11 +121,20 @@ func (s *Signature) setType() {
 	}
 }
 
-// hasFields: tests of headers; the application protocol is none.
-func hasFields(fs []rule.Field) bool {
+// asks reports whether there is a test that differs from packet to packet of a flow; with app, one of the application
+// protocol.
+func asks(fs []rule.Field, app bool) bool {
 	for _, f := range fs {
-		if f.Kind != rule.FieldApp {
-			return true
+		switch f.Kind {
+		case rule.FieldApp:
+			if app {
+				return true
+			}
+		case rule.FieldIPProto, rule.FieldL3:
+		default:
+			if !app {
+				return true
+			}
 		}
 	}
 	return false

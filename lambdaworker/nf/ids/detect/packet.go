@@ -28,7 +28,6 @@ type Packet struct {
 	App         rule.App
 	First       bool // the first of its direction, or without a flow: rules on addresses alone are tried
 	Bits        *Bits
-	Sizes       [2]uint64 // of both directions' streams
 }
 
 // fields reports whether all header tests of a signature hold.

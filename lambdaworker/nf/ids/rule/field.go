@@ -25,10 +25,8 @@ const (
 	FieldMSS
 	FieldApp // app-layer-protocol
 	FieldL3  // l3_proto
-	FieldStreamSize
 	FieldICMPv6MTU
 	FieldVLANs // vlan.layers
-	FieldVLANID
 )
 
 // Field is a test of a packet's header.
@@ -37,7 +35,7 @@ type Field struct {
 	Range   Range
 	Negated bool
 	Mask    uint32 // flags: bits looked at; fragbits: bits named
-	Mode    byte   // flags, fragbits: 0 exactly, '+' at least, '*' any, '!' none of; stream_size: 'c' client 's' server 'b' both 'e' either
+	Mode    byte   // flags, fragbits: 0 exactly, '+' at least, '*' any, '!' none of
 	Bits    uint32
 	App     App
 }

@@ -148,12 +148,12 @@ func (p *parser) addBehind(it *Item, at int) {
 
 func (p *parser) uriLen(arg string, at int) error {
 	words := commas(arg)
-	b := HTTPURIRaw
+	b := HTTPURI
 	if len(words) == 2 {
 		switch words[1] {
 		case "norm":
-			b = HTTPURI
 		case "raw":
+			b = HTTPURIRaw
 		default:
 			return fmt.Errorf("%q is not known; norm and raw are", words[1])
 		}

@@ -125,6 +125,9 @@ func (p *parser) options(open int) bool {
 		}
 		name, arg, hasArg := strings.Cut(text[start:at], ":")
 		name = strings.ToLower(strings.TrimSpace(name))
+		if name == "" {
+			return p.fail(start, "options", fmt.Errorf("a keyword is missing before the colon"))
+		}
 		k, ok := keywords[name]
 		if !ok {
 			return p.fail(start, name, fmt.Errorf("keyword %q is not supported", name))
