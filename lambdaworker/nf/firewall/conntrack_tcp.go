@@ -180,6 +180,9 @@ func (t *tracker) tcpStep(c *connection, dir uint8, s *segment, now int64) tcpOu
 // reset decides about a RST: one that answers nothing the connection acknowledged is invalid (RFC 5961 section 3), one
 // that is not exactly in order leaves the state as it is.
 func (c *connection) reset(dir uint8, s *segment, old tcpState) (next tcpState, checkWindow, ok bool) {
+	if old >= finWait && old <= tcpClose {
+		return tcpClose, false, true // closing: the ports may be in use again, by a connection that nothing here fits
+	}
 	next, checkWindow = tcpClose, true
 	if other := &c.half[dir^1]; other.flags&maxAckSet != 0 {
 		established := old == tcpEstablished && c.status&assured != 0
@@ -194,6 +197,9 @@ func (c *connection) reset(dir uint8, s *segment, old tcpState) (next tcpState, 
 			return next, checkWindow, true
 		}
 		next = old
+	}
+	if old == synSent && c.lastKind == segACK && c.lastDir != dir && s.seq == c.lastAck {
+		checkWindow = false // it answers a challenge ACK, as a client does that uses a port again too soon (RFC 5961 section 4)
 	}
 	if (c.status&seenReply != 0 && c.lastKind == segSYN || c.status&assured == 0 && c.lastKind == segACK) && s.ack == c.lastEnd {
 		checkWindow = false // it answers a SYN or ACK that was let through before

@@ -75,6 +75,8 @@ func (t *tables) split(at position, line string) []token {
 func (t *tables) line(words []token) {
 	w := words[0]
 	switch {
+	case w.text == "":
+		t.fail(w.pos, "found an empty word; expected *filter, a chain, a rule or COMMIT")
 	case w.text[0] == '*':
 		t.skipped = ""
 		if w.text != "*filter" {
