@@ -186,7 +186,7 @@ func TestValidity(t *testing.T) {
 		if st.Seen&ServerCert == 0 {
 			continue // resumed
 		}
-		if st.NotBefore[1] != 1423764447 || st.NotAfter[1] != 1739124447 || st.Chain[1] != 1 {
+		if st.NotBefore != 1423764447 || st.NotAfter != 1739124447 || st.Chain != 1 {
 			t.Fatalf("%+v", *st)
 		}
 		return

@@ -25,8 +25,8 @@ type State struct {
 	ClientVersion uint16    // of the ClientHello's body, e.g. 0x0303; 0 if none was seen
 	ServerVersion uint16    // chosen: supported_versions (TLS 1.3) before the ServerHello's body
 	RecordVersion [2]uint16 // of the last record of each direction
-	NotBefore     [2]int64  // validity of the first certificate that a direction carried, Unix seconds; both 0 if there is none
-	NotAfter      [2]int64
-	Chain         [2]int  // certificates that a direction carried
+	NotBefore     int64     // validity of the server's first certificate, Unix seconds; both 0 if there is none
+	NotAfter      int64
+	Chain         int     // certificates of the server
 	Done          [2]bool // that direction is not inspected any further
 }

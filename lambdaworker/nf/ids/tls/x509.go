@@ -17,15 +17,19 @@ func (p *Parser) certificates(c *conn, h *half, dir proto.Dir, m []byte) {
 		p.stats.NoMemory++
 		return
 	}
-	for r = (reader{b: chain}); len(r.b) > 0; c.Chain[dir]++ {
+	n := 0
+	for r = (reader{b: chain}); len(r.b) > 0; n++ {
 		der := r.vector(3)
 		if r.broken {
 			break
 		}
 		p.stats.Certs++
-		if c.Chain[dir] == 0 && !p.x509(c, h, dir, der) {
+		if n == 0 && !p.x509(c, h, dir, der) {
 			p.stats.BadCert++
 		}
+	}
+	if dir == proto.ToClient {
+		c.Chain = n
 	}
 }
 
@@ -111,8 +115,8 @@ func (p *Parser) x509(c *conn, h *half, dir proto.Dir, der []byte) bool {
 	}
 	tag, from, validity, ok1 := element(validity)
 	tag2, to, _, ok2 := element(validity)
-	if ok1 && ok2 {
-		c.NotBefore[dir], c.NotAfter[dir] = unix(tag, from), unix(tag2, to)
+	if ok1 && ok2 && dir == proto.ToClient {
+		c.NotBefore, c.NotAfter = unix(tag, from), unix(tag2, to)
 	}
 	subject, tbs, ok := expect(tagSequence, tbs)
 	if !ok {
