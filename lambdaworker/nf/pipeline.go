@@ -39,7 +39,7 @@ type dirty struct {
 
 // NewPipeline makes a pipeline of functions that were set up with flows.
 func NewPipeline(nfs []NF, flows *state.Table, eventBytes int) *Pipeline {
-	p := &Pipeline{nfs: nfs, flows: flows, dirty: make([]dirty, len(nfs)), OnPanic: DropPanic, faults: make([]fault, len(nfs)), gone: make([]packet.Key, 0, MaxBatch),
+	p := &Pipeline{nfs: nfs, flows: flows, dirty: make([]dirty, len(nfs)), OnPanic: DropPanic, faults: make([]fault, len(nfs)), gone: make([]packet.Key, 0, 2*MaxBatch),
 		told: make([]int64, flows.Cap()), refresh: make([]uint32, 0, MaxBatch)}
 	for _, f := range nfs {
 		p.needs = p.needs.Merge(f.Needs())
@@ -58,7 +58,7 @@ func NewPipeline(nfs []NF, flows *state.Table, eventBytes int) *Pipeline {
 	for i, f := range nfs {
 		if _, ok := f.(FlowState); ok {
 			p.dirty[i].stamp = make([]uint32, flows.Cap())
-			p.dirty[i].flows = make([]uint32, 0, MaxBatch)
+			p.dirty[i].flows = make([]uint32, 0, 2*MaxBatch) // a function may make a second flow for each packet
 		}
 	}
 	flows.OnEvict(p.forget)

@@ -4,7 +4,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/goccy/go-yaml"
 )
@@ -63,39 +62,4 @@ func Blocks(t testing.TB, path, language string) (blocks []string) {
 		}
 		blocks, rest = append(blocks, block+"\n"), tail
 	}
-}
-
-// Bench measures a stage by packets of the capture, in batches of 64: "alone" is the functions without parsing and the
-// lookup of flows, which happen once for all functions of a stage; "whole" is with them. The functions must not change packets.
-func Bench(b *testing.B, s Stage, capture []Packet) {
-	p := s.Build(b)
-	fill := func(at int) {
-		p.Start()
-		for i := range 64 {
-			k := &capture[(at+i)%len(capture)]
-			p.Add(k.Data, k.Wire, k.From, k.Time, 0)
-		}
-	}
-	fill(0)
-	p.Run()
-	b.Run("alone", func(b *testing.B) {
-		b.ReportAllocs()
-		var spent time.Duration
-		for n := 0; n < b.N; n += 64 {
-			fill(n)
-			start := time.Now()
-			p.Run()
-			spent += time.Since(start)
-			p.Start().Events.Take()
-		}
-		b.ReportMetric(float64(spent.Nanoseconds())/float64(b.N), "ns/op")
-	})
-	b.Run("whole", func(b *testing.B) {
-		b.ReportAllocs()
-		for n := 0; n < b.N; n += 64 {
-			fill(n)
-			p.Run()
-			p.Start().Events.Take()
-		}
-	})
 }
