@@ -207,16 +207,63 @@ func matches(event map[string]any, want map[string]any) bool {
 	return true
 }
 
+// reasons are why cases fail, for the table in README.md.
+var reasons = map[string]string{}
+
+// TestCorpus runs every case one packet a batch and in batches of 64, and holds the outcome against the table in README.md:
+// a case that stops passing fails the test, and so does one that begins to.
 func TestCorpus(t *testing.T) {
+	passed, all := map[string]int{}, map[string]int{}
+	var failed []string
 	for _, c := range corpusCases(t) {
-		t.Run(c.expect.Tier+"/"+c.name, func(t *testing.T) {
-			one := replay(t, c.stage, c.capture, 1)
-			if wrong := c.verdict(one); wrong != "" {
-				t.Error(wrong)
-			}
-			if many := count(replay(t, c.stage, c.capture, 64)); fmt.Sprint(many) != fmt.Sprint(count(one)) {
-				t.Errorf("in batches of 64: %v, one by one: %v", many, count(one))
-			}
-		})
+		all[c.expect.Tier]++
+		one := replay(t, c.stage, c.capture, 1)
+		wrong := c.verdict(one)
+		if many := count(replay(t, c.stage, c.capture, 64)); fmt.Sprint(many) != fmt.Sprint(count(one)) {
+			t.Errorf("%s: in batches of 64: %v, one by one: %v", c.name, many, count(one))
+		}
+		if wrong == "" {
+			passed[c.expect.Tier]++
+			continue
+		}
+		t.Logf("%s: %s", c.name, wrong)
+		why := reasons[c.name]
+		if why == "" {
+			t.Errorf("%s fails and no reason is known: %s", c.name, wrong)
+		}
+		failed = append(failed, fmt.Sprintf("| `%s` | %s | %s |", c.name, c.expect.Tier, why))
+	}
+	var b strings.Builder
+	b.WriteString("| tier | passed | of |\n|---|---|---|\n")
+	for _, tier := range []string{"core", "http", "dns", "tls"} {
+		fmt.Fprintf(&b, "| %s | %d | %d |\n", tier, passed[tier], all[tier])
+	}
+	if len(failed) > 0 {
+		b.WriteString("\n| failed | tier | reason |\n|---|---|---|\n" + strings.Join(failed, "\n") + "\n")
+	}
+	compareTable(t, b.String())
+}
+
+// compareTable holds table against the part of README.md between two comments, or writes it there.
+func compareTable(t *testing.T, table string) {
+	t.Helper()
+	const from, to = "<!-- corpus -->\n", "<!-- corpus end -->"
+	data, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, ok := strings.Cut(string(data), from)
+	was, tail, ok2 := strings.Cut(rest, to)
+	if !ok || !ok2 {
+		t.Fatal("README.md lacks the comments around its table of cases")
+	}
+	if os.Getenv("GRANULE_UPDATE") == "1" {
+		if err := os.WriteFile("README.md", []byte(head+from+table+to+tail), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if was != table {
+		t.Errorf("README.md says\n%s\nand now it is\n%s\nGRANULE_UPDATE=1 writes it", was, table)
 	}
 }
