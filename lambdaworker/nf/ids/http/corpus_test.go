@@ -38,12 +38,22 @@ func frames(t testing.TB, file string, f func(data []byte, wire int, time int64)
 	if len(b) > 24 && b[0] == 0xa1 {
 		o = binary.BigEndian
 	}
+	raw := o.Uint32(b[20:]) != 1 // no link header: the tests give it one
 	for b = b[24:]; len(b) >= 16; {
 		n := int(o.Uint32(b[8:]))
 		if 16+n > len(b) {
 			return
 		}
-		f(b[16:16+n], int(o.Uint32(b[12:])), int64(o.Uint32(b))*1e9+int64(o.Uint32(b[4:]))*1e3)
+		data := b[16 : 16+n]
+		wire := int(o.Uint32(b[12:]))
+		if raw && n > 0 {
+			link := []byte{12: 8, 13: 0}
+			if data[0]>>4 == 6 {
+				link[12], link[13] = 0x86, 0xdd
+			}
+			data, wire = append(link, data...), wire+14
+		}
+		f(data, wire, int64(o.Uint32(b))*1e9+int64(o.Uint32(b[4:]))*1e3)
 		b = b[16+n:]
 	}
 }

@@ -20,9 +20,18 @@ func (t *Tracker) limit(h *half) uint64 {
 
 // Next fills c with the next piece of a direction that has not been handed out, and reports whether there is one. It is called until there is none.
 func (t *Tracker) Next(flow uint32, dir proto.Dir, c *Chunk) bool {
-	h := &t.sessions[flow].half[dir]
+	s := &t.sessions[flow]
+	h := &s.half[dir]
 	if !h.begun || h.ended || h.ignored {
 		return false
+	}
+	if s.midstream && h.app == 0 && t.limit(h) == 0 {
+		// What was acknowledged before the first byte seen here (a keep-alive's) is no gap: the stream begins behind it.
+		if n := t.gap(h); n > 0 {
+			t.skip(h, n)
+			t.stats.Gaps--
+			t.stats.GapBytes -= n
+		}
 	}
 	*c = Chunk{Offset: h.app}
 	if to := t.limit(h); to > h.app {

@@ -216,6 +216,16 @@ func TestChecksAndPickUp(t *testing.T) {
 	k.tr.Swap(1)
 	k.send(proto.ToServer, ack, 900, 504, "req")
 	k.want(proto.ToClient, "late")
+
+	// Picked up at a keep-alive probe, whose one byte was sent long before: no gap.
+	k = newTalk(t, Config{Midstream: true, Inline: true})
+	k.send(proto.ToServer, ack, 500, 900, "")
+	k.send(proto.ToClient, ack, 900, 501, "")
+	var c Chunk
+	k.tr.Packet(1, &Segment{Flags: ack, Seq: 501, Ack: 900, Window: 100, Payload: []byte("GET")}, &k.last)
+	if !k.tr.Next(1, proto.ToServer, &c) || string(c.Data) != "GET" || c.Gap != 0 {
+		t.Fatalf("behind the probe: %+v", c)
+	}
 }
 
 func TestFastOpen(t *testing.T) {
