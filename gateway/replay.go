@@ -131,7 +131,12 @@ func replayCapture(plan *chain.Plan, hosts insideHosts, cfg replayConfig, files 
 	if f.EventsLost > 0 {
 		_, _ = fmt.Fprintf(stderr, "warning: %d events did not fit their batch and are lost; a smaller --batch makes room for more\n", f.EventsLost)
 	}
-	return nil
+	for _, n := range f.NFs {
+		if n.Panic != "" { // the rest of the capture was replayed, but not as it should have been
+			err = errors.Join(err, fmt.Errorf("function %s of chain %s, stage %d, failed %d times: this is a bug in it; the first time:\n%s", n.NF, n.Chain, n.Stage, n.Counters["panics"], n.Panic))
+		}
+	}
+	return err
 }
 
 // through moves every packet of in through the chains and what leaves to out, which may be nil.

@@ -9,9 +9,12 @@ import (
 	"github.com/granule-nf/granule/lambdaworker/nf"
 )
 
-// replayBatch is how many packets are judged together. The result does not depend on it; the room for events of a batch
-// is fixed, so a small one loses none of a capture on which everything alerts.
+// replayBatch is how many packets are judged together. The result does not depend on it.
 const replayBatch = 32
+
+// replayEventBytes is room for the events of a batch. Nobody waits for a replay, so it loses none that a worker, which
+// has less room, would lose: at the end of a capture all flows may have something to say at once.
+const replayEventBytes = 8 << 20
 
 // replaySpan is how much time a batch may span, as nf.Pipeline.Room has it: no flow expires within a batch.
 const replaySpan = int64(10e6)
@@ -100,6 +103,9 @@ func newReplay(plan *chain.Plan, hosts insideHosts, cfg replayConfig) *replay {
 	}
 	for i := range r.members {
 		r.members[i] = make([]uint16, 0, cfg.Batch)
+		for j := range plan.Chains[i].Stages {
+			plan.Chains[i].Stages[j].Pipeline.Start().Events = nf.NewEvents(replayEventBytes)
+		}
 	}
 	return r
 }

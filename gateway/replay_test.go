@@ -53,6 +53,8 @@ func (s *script) Process(b *nf.Batch) {
 			b.Change(i, nf.Whole)
 		case 'i':
 			b.Inject(i, p.From, p.Data[:60])
+		case 'p':
+			panic("the script says so")
 		case 'a':
 			b.Events.Commit(eve.AppendAlert(b.Events.Room(), p, &eve.Signature{ID: 7, Message: "seen"}, false, &eve.Context{Tx: -1}))
 		}
@@ -248,6 +250,19 @@ func TestReplayLeavesOutWhatFunctionsMade(t *testing.T) {
 	}
 	if want := "10 packets in "; !strings.HasPrefix(r.stdout, want) || !strings.Contains(r.stdout, "6 forwarded, 2 bypassed, 2 dropped; 3 made by functions\n") {
 		t.Errorf("says %q", r.stdout)
+	}
+}
+
+// A function that fails does not end the replay, and is told of.
+func TestReplayOfAFailingFunction(t *testing.T) {
+	in, sent := capturePCAP(t, append(mixture(), nftest.Packets(nftest.UDP("10.0.0.1:1000", "192.0.2.2:53", "p"))...))
+	r, err := runReplay(t, twoChains, in)
+	if err == nil || !strings.Contains(err.Error(), "function script of chain dns, stage 0, failed 1 times: this is a bug in it; the first time:\nthe script says so") {
+		t.Errorf("got %v", err)
+	}
+	// What dns judged in that batch is dropped; ARP and three packets of web leave.
+	if got := recordsOf(t, filepath.Join(r.dir, "out.pcap")); len(got) != 4 || !bytes.Equal(got[3], sent[8]) {
+		t.Errorf("%d packets left, want 4", len(got))
 	}
 }
 
