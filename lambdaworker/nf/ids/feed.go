@@ -98,7 +98,7 @@ func (n *IDS) trigger(handle uint32, d proto.Dir) {
 		return
 	}
 	for slot := n.http.First(handle); slot != none; slot = n.http.Next(slot) {
-		if t := &n.httpTx[slot]; !t.Triggered[d] && n.http.Tx(slot).Progress(d) == httpDone {
+		if t := n.httpState(slot); !t.Triggered[d] && n.http.Tx(slot).Progress(d) == httpDone {
 			t.Triggered[d] = true
 			n.streams.Trigger(handle, d)
 		}

@@ -8,6 +8,7 @@ import (
 // flow is what the function knows of a flow beside what tracker and parsers keep.
 type flow struct {
 	used    bool
+	born    uint64  // number of the flow among all that this instance met
 	reverse bool    // its first packet went from the higher endpoint to the lower: the client is the higher
 	dropped bool    // a drop rule hit it: all that follows is dropped
 	passed  bool    // a pass rule hit it: nothing more is inspected
@@ -19,6 +20,14 @@ type flow struct {
 	txs     uint64  // DNS messages so far
 	app     proto.Detector
 	bits    detect.Bits
+}
+
+// newFlow begins the record of a flow.
+func (n *IDS) newFlow(handle uint32) *flow {
+	n.born++
+	f := &n.flows[handle]
+	*f = flow{used: true, born: n.born}
+	return f
 }
 
 // forget empties all that is known of a flow.
@@ -37,7 +46,7 @@ func (n *IDS) dropParsers(handle uint32) {
 	switch n.flows[handle].app.Proto {
 	case proto.HTTP:
 		for slot := n.http.First(handle); slot != none; slot = n.http.Next(slot) {
-			n.engine.Release(&n.httpTx[slot])
+			n.engine.Release(n.httpState(slot))
 		}
 		n.http.Forget(handle)
 	case proto.TLS:
@@ -49,3 +58,21 @@ func (n *IDS) dropParsers(handle uint32) {
 }
 
 const none = ^uint32(0)
+
+// httpState is what the engine remembers of the transaction in a slot of the parser.
+type httpState struct {
+	detect.TxState
+	id   uint64
+	born uint64 // of the flow
+}
+
+// httpState lends the state of the transaction that is in slot now. The parser gives slots away when a flow has too many
+// transactions; what was remembered of the one before is dropped then.
+func (n *IDS) httpState(slot uint32) *detect.TxState {
+	t, tx := &n.httpTx[slot], n.http.Tx(slot)
+	if born := n.flows[tx.Flow].born; t.id != tx.ID || t.born != born {
+		n.engine.Release(&t.TxState)
+		t.id, t.born = tx.ID, born
+	}
+	return &t.TxState
+}

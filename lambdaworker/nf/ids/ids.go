@@ -19,10 +19,11 @@ func init() {
 
 // IDS is the network function.
 type IDS struct {
-	ips       bool   // drop what drop and reject rules hit
-	midstream bool   // pick up sessions whose beginning was not seen
-	inline    bool   // streams are inspected as they arrive
-	scratch   []byte // a payload that may be rewritten for inspection but not in the packet
+	ips            bool   // drop what drop and reject rules hit
+	midstream      bool   // pick up sessions whose beginning was not seen
+	inline         bool   // streams are inspected as they arrive
+	scratchMembers []byte // of an event
+	scratch        []byte // a payload that may be rewritten for inspection but not in the packet
 
 	engine  *detect.Engine
 	summary Summary
@@ -35,7 +36,8 @@ type IDS struct {
 	message dns.Message
 
 	flows  []flow
-	httpTx []detect.TxState // by http.Tx.Slot
+	born   uint64           // flows so far
+	httpTx []httpState      // by http.Tx.Slot
 	tlsTx  []detect.TxState // by flow
 	dnsTx  detect.TxState
 	views  views
@@ -77,7 +79,7 @@ func New(s nf.Setup) (nf.NF, error) {
 		return nil, err
 	}
 	flows := s.Flows.Cap()
-	n := &IDS{ips: o.Mode == "ips", summary: sum, scratch: make([]byte, 0, 1<<16)}
+	n := &IDS{ips: o.Mode == "ips", summary: sum, scratch: make([]byte, 0, 1<<16), scratchMembers: make([]byte, 0, 32<<10)}
 	n.inline, n.midstream = n.ips, o.Midstream
 	if o.StreamInline != nil {
 		n.inline = *o.StreamInline
@@ -104,7 +106,7 @@ func New(s nf.Setup) (nf.NF, error) {
 	n.tls = tls.New(tls.Config{Flows: flows, Arena: n.arena})
 	n.dns = dns.NewStreams(flows, n.arena)
 	n.flows = make([]flow, flows)
-	n.httpTx = make([]detect.TxState, cfg.Transactions)
+	n.httpTx = make([]httpState, cfg.Transactions)
 	n.tlsTx = make([]detect.TxState, flows)
 	n.views.init(n)
 	return n, nil

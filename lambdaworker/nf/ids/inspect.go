@@ -14,6 +14,24 @@ func (n *IDS) inspect(handle uint32) {
 	}
 	n.engine.Finish(&n.v, n.p.Time, &n.outcome)
 	n.carryOut(handle)
+	if handle != nf.NoFlow {
+		n.release(handle, &n.flows[handle])
+	}
+}
+
+// release drops the transactions that were inspected in both directions, once their events are written.
+func (n *IDS) release(handle uint32, f *flow) {
+	if f.app.Proto != proto.HTTP {
+		return
+	}
+	for slot := n.http.First(handle); slot != none; {
+		next := n.http.Next(slot)
+		if t := n.httpState(slot); t.Done[0] && t.Done[1] {
+			n.engine.Release(t)
+			n.http.Release(slot)
+		}
+		slot = next
+	}
 }
 
 // transactions tries the rules of the flow's protocol on the packet's direction of its transactions.
@@ -21,10 +39,8 @@ func (n *IDS) transactions(handle uint32, f *flow) {
 	d := n.v.Dir
 	switch f.app.Proto {
 	case proto.HTTP:
-		for slot := n.http.First(handle); slot != none; {
-			next := n.http.Next(slot)
+		for slot := n.http.First(handle); slot != none; slot = n.http.Next(slot) {
 			n.httpTransaction(slot, d)
-			slot = next
 		}
 	case proto.TLS:
 		n.tlsTransaction(handle, d)
@@ -36,7 +52,7 @@ func (n *IDS) transactions(handle uint32, f *flow) {
 }
 
 func (n *IDS) httpTransaction(slot uint32, d proto.Dir) {
-	t := &n.httpTx[slot]
+	t := n.httpState(slot)
 	v := &n.views.http
 	v.tx, v.dir = n.http.Tx(slot), d
 	id := int64(v.tx.ID)
@@ -46,10 +62,6 @@ func (n *IDS) httpTransaction(slot uint32, d proto.Dir) {
 			n.http.BodyInspected(v.tx, d)
 		}
 		t.Done[d] = v.Complete()
-	}
-	if t.Done[0] && t.Done[1] {
-		n.engine.Release(t)
-		n.http.Release(slot)
 	}
 }
 

@@ -21,7 +21,7 @@ func (n *IDS) packet(handle uint32) {
 	}
 	f := &n.flows[handle]
 	if !f.used {
-		*f = flow{used: true, reverse: p.Reverse}
+		n.newFlow(handle).reverse = p.Reverse
 	}
 	if f.dropped && n.ips {
 		n.stats.DroppedFlow++
@@ -112,10 +112,10 @@ func (n *IDS) tcp(handle uint32, f *flow) {
 	}
 	n.streams.Packet(handle, &n.seg, &n.res)
 	r := &n.res
-	if r.New && f.closed {
+	if r.New && f.tracked {
 		// The ports are used again: another flow.
 		n.dropParsers(handle)
-		*f = flow{used: true, reverse: p.Reverse}
+		n.newFlow(handle).reverse = p.Reverse
 	}
 	if !r.Tracked {
 		n.direct(f)

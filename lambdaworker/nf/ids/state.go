@@ -42,7 +42,7 @@ func (n *IDS) AppendFlow(dst []byte, handle uint32) []byte {
 	switch f.app.Proto {
 	case proto.HTTP:
 		for slot := n.http.First(handle); slot != none; slot = n.http.Next(slot) {
-			dst = n.engine.AppendTx(dst, &n.httpTx[slot])
+			dst = n.engine.AppendTx(dst, n.httpState(slot))
 		}
 	case proto.TLS:
 		dst = n.engine.AppendTx(dst, &n.tlsTx[handle])
@@ -85,11 +85,11 @@ func (n *IDS) ApplyFlow(handle uint32, data []byte) error {
 }
 
 func (n *IDS) applyFlow(handle uint32, data []byte) (err error) {
-	f := &n.flows[handle]
 	if len(data) < 10 {
 		return errState
 	}
-	*f = flow{used: true, txs: binary.LittleEndian.Uint64(data[2:])}
+	f := n.newFlow(handle)
+	f.txs = binary.LittleEndian.Uint64(data[2:])
 	f.setFlags(binary.LittleEndian.Uint16(data))
 	var ok bool
 	if data, ok = f.app.ApplyState(data[10:]); !ok {
@@ -128,7 +128,7 @@ func (n *IDS) applyTxs(handle uint32, f *flow, data []byte) (err error) {
 	switch f.app.Proto {
 	case proto.HTTP:
 		for slot := n.http.First(handle); slot != none; slot = n.http.Next(slot) {
-			if data, err = n.engine.ApplyTx(data, &n.httpTx[slot]); err != nil {
+			if data, err = n.engine.ApplyTx(data, n.httpState(slot)); err != nil {
 				return err
 			}
 		}

@@ -13,7 +13,7 @@ func (n *IDS) carryOut(handle uint32) {
 	o := &n.outcome
 	drops := o.By != nil && o.Action.Drops()
 	for i := range o.Alerts {
-		n.alert(&o.Alerts[i])
+		n.alert(handle, &o.Alerts[i])
 	}
 	if o.PassFlow && handle != nf.NoFlow {
 		n.flows[handle].passed = true
@@ -42,10 +42,14 @@ func (n *IDS) carryOut(handle uint32) {
 }
 
 // alert writes the event of a match.
-func (n *IDS) alert(m *detect.Match) {
+func (n *IDS) alert(handle uint32, m *detect.Match) {
 	n.stats.Alerts++
 	blocked := n.ips && m.Sig.Rule.Action.Drops()
-	line := eve.AppendAlert(n.b.Events.Room(), n.p, &m.Sig.Event, blocked, n.context(m.Tx))
+	c := n.context(m.Tx)
+	if handle != nf.NoFlow {
+		c.Members = n.members(handle, m.Tx)
+	}
+	line := eve.AppendAlert(n.b.Events.Room(), n.p, &m.Sig.Event, blocked, c)
 	n.b.Events.Commit(line)
 }
 

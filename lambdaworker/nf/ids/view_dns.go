@@ -1,0 +1,82 @@
+package ids
+
+import (
+	"github.com/granule-nf/granule/lambdaworker/nf/ids/dns"
+	"github.com/granule-nf/granule/lambdaworker/nf/ids/rule"
+)
+
+// dnsView is a DNS message.
+type dnsView struct{ m *dns.Message }
+
+// Ready implements detect.Tx: messages come whole.
+func (v *dnsView) Ready(rule.Buffer) bool { return true }
+
+// More implements detect.Tx.
+func (v *dnsView) More(rule.Buffer) bool { return false }
+
+// Complete implements detect.Tx.
+func (v *dnsView) Complete() bool { return true }
+
+// Bytes implements detect.Tx.
+func (v *dnsView) Bytes(b rule.Buffer, i int) ([]byte, bool) {
+	switch b {
+	case rule.DNSQuery, rule.DNSQueriesRRName:
+		return v.name(dns.Queries, i)
+	case rule.DNSAnswersRRName:
+		return v.name(dns.Answers, i)
+	case rule.DNSAuthoritiesRRName:
+		return v.name(dns.Authorities, i)
+	case rule.DNSAdditionalsRRName:
+		return v.name(dns.Additionals, i)
+	case rule.DNSResponseRRName:
+		return v.any(i)
+	}
+	return nil, false
+}
+
+func (v *dnsView) name(s dns.Section, i int) ([]byte, bool) {
+	rs := v.m.Records(s)
+	if i >= len(rs) {
+		return nil, false
+	}
+	return v.m.Name(&rs[i]), true
+}
+
+// any returns the i-th name of the message: owners of all sections, and the names that records point to.
+func (v *dnsView) any(i int) ([]byte, bool) {
+	for s := dns.Queries; s < dns.NumSections; s++ {
+		rs := v.m.Records(s)
+		for k := range rs {
+			if i == 0 {
+				return v.m.Name(&rs[k]), true
+			}
+			i--
+			if t := v.m.Target(&rs[k]); t != nil {
+				if i == 0 {
+					return t, true
+				}
+				i--
+			}
+		}
+	}
+	return nil, false
+}
+
+// Number implements detect.Tx.
+func (v *dnsView) Number(b rule.Buffer, i int) (uint64, bool) {
+	switch b {
+	case rule.DNSOpcode:
+		return uint64(v.m.Opcode), i == 0
+	case rule.DNSRcode:
+		return uint64(v.m.Rcode), i == 0 && v.m.Response
+	case rule.DNSRRType:
+		for s := dns.Queries; s < dns.NumSections; s++ {
+			rs := v.m.Records(s)
+			if i < len(rs) {
+				return uint64(rs[i].Type), true
+			}
+			i -= len(rs)
+		}
+	}
+	return 0, false
+}
