@@ -51,14 +51,12 @@ func (b Buffer) Dir() (proto.Dir, bool) {
 	return 0, false
 }
 
-// Ready returns the progress of its direction at which b is complete. Bodies grow until Done and can be looked at
-// before, from BodyProgress on.
+// Ready returns the progress of its direction at which b is complete: those of the first line before the fields are, the
+// others with the fields. Bodies grow from then on, see Parser.Body.
 func (b Buffer) Ready() Progress {
 	switch b {
 	case Method, URI, URIRaw, RequestLine, ResponseLine, StatCode, StatMsg, Protocol:
 		return HeadersProgress
-	case RequestBody, ResponseBody, FileData:
-		return BodyProgress
 	}
 	return BodyProgress
 }

@@ -5,6 +5,10 @@
 // tolerance are those of the HTTP parser in Suricata's newest branch with its default personality: it reads what browsers would
 // read, since what a browser renders is what an attacker can use.
 //
+// Content encodings gzip and deflate are undone, nested as deep as Config says; gzip, zlib and bare DEFLATE are told apart by
+// their bytes, since servers confuse them. br and lzma are not undone: such a body is shown as it came. Trailers behind
+// a chunked body are read and not shown.
+//
 // # Limits
 //
 // A line or header block larger than HeaderLimit ends the inspection of its direction. Of a body, RequestBodyLimit or ResponseBodyLimit bytes after

@@ -95,8 +95,6 @@ func (p *Parser) Gap(flow uint32, dir proto.Dir, n uint64) bool {
 		if w.left == 0 {
 			p.bodyLeft(c, w, dir)
 		}
-	case w.state == idle || w.state == after || w.state == ignoring:
-		return p.desync(w, s)
 	default:
 		return p.desync(w, s)
 	}

@@ -17,6 +17,14 @@
 // One target policy, that of BSD and Windows (Suricata's default): where a segment overlaps one that is still
 // waiting, the new bytes win if the new segment starts before the old one, else the old bytes stay. Bytes already handed out never change.
 //
+// Urgent data is inspected in its place in the stream, as receivers with SO_OOBINLINE have it; Result.Events tells of it.
+//
+// # Sessions
+//
+// A RST ends a session only with exactly the next sequence number. A SYN after the end begins another session on the same
+// 5-tuple (Result.New). Bytes of a SYN count if it asks for TCP Fast Open and the server acknowledges them. A segment that fails
+// a check (windows, acknowledgement, PAWS) is not taken, and says so in Result.Events.
+//
 // # Memory
 //
 // A flow is a fixed record of about 250 bytes. Bytes that wait (out of order, not acknowledged, or kept for Raw) live in
