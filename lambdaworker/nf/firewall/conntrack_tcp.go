@@ -216,8 +216,7 @@ func (c *connection) ignore(dir uint8, s *segment, old tcpState) (from, next tcp
 		h.scale = c.scale
 		h.flags = c.flags >> 4
 		c.flags &= 0xf &^ challengeACK
-		c.half[dir] = tcpHalf{}
-		c.tcp = synSent
+		c.half[dir] = tcpHalf{flags: c.half[dir].flags & beLiberal}
 		return synSent, synRecv, false
 	}
 	c.lastKind, c.lastDir = s.kind, dir
