@@ -17,6 +17,7 @@ type flow struct {
 	started bool    // the parser was given what came before the protocol was known
 	tracked bool    // stream.Tracker has a session
 	closed  bool    // the session's end was inspected
+	last    int64   // time of the session's last packet
 	txs     uint64  // DNS messages so far
 	app     proto.Detector
 	bits    detect.Bits
@@ -38,6 +39,7 @@ func (n *IDS) forget(handle uint32) {
 	}
 	n.dropParsers(handle)
 	n.streams.Forget(handle)
+	n.quiet.remove(handle)
 	*f = flow{}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/http"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/stream"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/tls"
+	"github.com/granule-nf/granule/lambdaworker/state"
 )
 
 func init() {
@@ -35,6 +36,8 @@ type IDS struct {
 	dns     *dns.Streams
 	message dns.Message
 
+	table  *state.Table
+	quiet  quiet
 	flows  []flow
 	born   uint64           // flows so far
 	httpTx []httpState      // by http.Tx.Slot
@@ -105,7 +108,7 @@ func New(s nf.Setup) (nf.NF, error) {
 	n.http = http.New(cfg)
 	n.tls = tls.New(tls.Config{Flows: flows, Arena: n.arena})
 	n.dns = dns.NewStreams(flows, n.arena)
-	n.flows = make([]flow, flows)
+	n.flows, n.table, n.quiet = make([]flow, flows), s.Flows, newQuiet(flows)
 	n.httpTx = make([]httpState, cfg.Transactions)
 	n.tlsTx = make([]detect.TxState, flows)
 	n.views.init(n)
@@ -138,6 +141,7 @@ func (n *IDS) Needs() nf.Needs {
 // Process implements nf.NF.
 func (n *IDS) Process(b *nf.Batch) {
 	n.b = b
+	n.lookAtQuiet(b.Now)
 	for _, i := range b.Live {
 		p := &b.Packets[i]
 		if p.Kind == packet.NotIP || p.Problem != packet.OK && p.Problem <= packet.BadIPLength {

@@ -130,7 +130,10 @@ func (n *IDS) tcp(handle uint32, f *flow) {
 			n.b.Change(n.i, nf.Whole)
 		}
 	}
-	f.tracked = true
+	f.tracked, f.last = true, p.Time
+	if !n.inline {
+		n.quiet.spoke(handle)
+	}
 	d := r.Dir
 	n.v.Dir, f.seen[d] = d, true
 	n.v.Payload = n.seg.Payload

@@ -91,6 +91,10 @@ func (n *IDS) applyFlow(handle uint32, data []byte) (err error) {
 	f := n.newFlow(handle)
 	f.txs = binary.LittleEndian.Uint64(data[2:])
 	f.setFlags(binary.LittleEndian.Uint16(data))
+	if f.tracked && !n.inline {
+		f.last = n.table.Seen(handle)
+		n.quiet.spoke(handle)
+	}
 	var ok bool
 	if data, ok = f.app.ApplyState(data[10:]); !ok {
 		return errState
