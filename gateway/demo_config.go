@@ -18,8 +18,8 @@ var demoFiles = map[string]string{
 	"edge.nft": `table inet edge {
   chain forward {
     type filter hook forward priority 0; policy drop;
-    ct state established counter accept
     tcp dport 5001 counter accept
+    tcp sport 5001 counter accept
     udp dport 5002 counter accept
     counter
   }

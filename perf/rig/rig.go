@@ -31,9 +31,7 @@ type Config struct {
 // Gateway is a running one.
 type Gateway struct {
 	dir, instance string
-	cmd           *exec.Cmd
-	exited        chan struct{}
-	exit          error // valid once exited is closed
+	process       *Process // nil until it is started
 	http          *http.Client
 }
 
@@ -49,7 +47,7 @@ func Start(ctx context.Context, cfg Config) (_ *Gateway, err error) {
 	if cfg.Ready == 0 {
 		cfg.Ready = 30 * time.Second
 	}
-	g := &Gateway{exited: make(chan struct{})}
+	g := &Gateway{}
 	if g.dir, err = os.MkdirTemp("", fmt.Sprintf("%s%d-", prefix, os.Getpid())); err != nil {
 		return nil, err
 	}
@@ -66,14 +64,12 @@ func Start(ctx context.Context, cfg Config) (_ *Gateway, err error) {
 	}
 	g.http = g.client()
 	if err := g.launch(cfg); err != nil {
-		close(g.exited)
 		return nil, err
 	}
 	return g, g.await(ctx, cfg.Ready)
 }
 
-// launch starts the process in the gateway's namespace, on a thread that lives as long as the process: its death signal is
-// bound to it.
+// launch starts the process in the gateway's namespace.
 func (g *Gateway) launch(cfg Config) error {
 	flags := append([]string{"run", "--config", filepath.Join(g.dir, "granule.yaml"), "--inside", topo.InsideIf, "--outside", topo.OutsideIf,
 		"--bootstrap", cfg.Bootstrap, "--admin", "unix:" + filepath.Join(g.dir, admin), "--instance", g.instance}, cfg.Flags...)
@@ -82,26 +78,10 @@ func (g *Gateway) launch(cfg Config) error {
 		return err
 	}
 	defer log.Close()
-	g.cmd = exec.Command(cfg.Granule, flags...)
-	g.cmd.Stdout, g.cmd.Stderr = log, log
-	// A group of its own: Ctrl-C is for the one who started us, who stops this one in its turn.
-	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	started := make(chan error, 1)
-	go func() {
-		_ = cfg.Topo.Gateway.Do(func() error {
-			err := g.cmd.Start()
-			started <- err
-			if err == nil {
-				g.exit = g.cmd.Wait()
-				close(g.exited)
-			}
-			return nil
-		})
-	}()
-	if err := <-started; err != nil {
-		return fmt.Errorf("start %s: %w", cfg.Granule, err)
-	}
-	return nil
+	cmd := exec.Command(cfg.Granule, flags...)
+	cmd.Stdout, cmd.Stderr = log, log
+	g.process, err = Spawn(cfg.Topo.Gateway, cmd)
+	return err
 }
 
 // await returns when the gateway says it is ready.
@@ -114,8 +94,8 @@ func (g *Gateway) await(ctx context.Context, limit time.Duration) error {
 			return nil
 		}
 		select {
-		case <-g.exited:
-			return fmt.Errorf("the gateway ended before it was ready: %w", g.exit)
+		case <-g.process.Exited():
+			return fmt.Errorf("the gateway ended before it was ready: %w", g.process.ExitError())
 		case <-ctx.Done():
 			return fmt.Errorf("%w: %s", context.Cause(ctx), strings.TrimSpace(string(body)))
 		case <-time.After(20 * time.Millisecond):
@@ -124,13 +104,13 @@ func (g *Gateway) await(ctx context.Context, limit time.Duration) error {
 }
 
 // PID is the gateway's process.
-func (g *Gateway) PID() int { return g.cmd.Process.Pid }
+func (g *Gateway) PID() int { return g.process.PID() }
 
 // Exited is closed when the gateway's process has ended.
-func (g *Gateway) Exited() <-chan struct{} { return g.exited }
+func (g *Gateway) Exited() <-chan struct{} { return g.process.Exited() }
 
 // Signal sends the gateway's process a signal: a test's way to kill or hang it.
-func (g *Gateway) Signal(s syscall.Signal) error { return g.cmd.Process.Signal(s) }
+func (g *Gateway) Signal(s syscall.Signal) error { return g.process.Signal(s) }
 
 // Log returns what the gateway has logged.
 func (g *Gateway) Log() string {
@@ -150,14 +130,9 @@ func (g *Gateway) logTail() string {
 // Stop ends the gateway, in good order if it can, and removes all there is of it. More than once is fine.
 func (g *Gateway) Stop() error {
 	var errs []error
-	if g.cmd != nil && g.cmd.Process != nil {
-		_ = g.cmd.Process.Signal(syscall.SIGTERM) // fails for one that has ended
-		select {
-		case <-g.exited:
-		case <-time.After(patient):
-			errs = append(errs, fmt.Errorf("the gateway (process %d) did not stop within %s of SIGTERM and was killed%s", g.PID(), patient, g.logTail()))
-			_ = g.cmd.Process.Kill()
-			<-g.exited
+	if g.process != nil {
+		if err := g.process.Stop(patient); err != nil {
+			errs = append(errs, fmt.Errorf("the gateway: %w%s", err, g.logTail()))
 		}
 	}
 	if g.http != nil {
@@ -167,7 +142,7 @@ func (g *Gateway) Stop() error {
 }
 
 // ExitError is how the process ended, once Exited is closed; nil for exit code 0.
-func (g *Gateway) ExitError() error { return g.exit }
+func (g *Gateway) ExitError() error { return g.process.ExitError() }
 
 // drainBody reads an answer.
 func drainBody(r *http.Response) ([]byte, error) {
