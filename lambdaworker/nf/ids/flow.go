@@ -8,17 +8,19 @@ import (
 // flow is what the function knows of a flow beside what tracker and parsers keep.
 type flow struct {
 	used    bool
-	born    uint64  // number of the flow among all that this instance met
-	reverse bool    // its first packet went from the higher endpoint to the lower: the client is the higher
-	dropped bool    // a drop rule hit it: all that follows is dropped
-	passed  bool    // a pass rule hit it: nothing more is inspected
-	seen    [2]bool // packets in that direction
-	first   [2]bool // rules on addresses alone were tried in that direction
-	started bool    // the parser was given what came before the protocol was known
-	tracked bool    // stream.Tracker has a session
-	closed  bool    // the session's end was inspected
-	last    int64   // time of the session's last packet
-	txs     uint64  // DNS messages so far
+	born    uint64    // number of the flow among all that this instance met
+	reverse bool      // its first packet went from the higher endpoint to the lower: the client is the higher
+	dropped bool      // a drop rule hit it: all that follows is dropped
+	passed  bool      // a pass rule hit it: nothing more is inspected
+	seen    [2]bool   // packets in that direction
+	first   [2]bool   // rules on addresses alone were tried in that direction
+	started bool      // the parser was given what came before the protocol was known
+	tracked bool      // stream.Tracker has a session
+	closed  bool      // the session's end was inspected
+	scanned [2]bool   // the stream of that direction was scanned by this instance
+	hitTo   [2]uint64 // and up to here something was found
+	last    int64     // time of the session's last packet
+	txs     uint64    // DNS messages so far
 	app     proto.Detector
 	bits    detect.Bits
 }

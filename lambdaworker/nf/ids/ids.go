@@ -58,6 +58,7 @@ type IDS struct {
 	seg     stream.Segment
 	res     stream.Result
 	outcome detect.Outcome
+	rawEnd  uint64 // where in its direction the stream that is looked at ends
 	pseudo  pseudo
 	whole   nf.Packet // a datagram put together
 	last    nf.Packet // stands for the packet at the end of a capture

@@ -160,17 +160,30 @@ func (n *IDS) tcp(handle uint32, f *flow) {
 // raw takes what of the stream is due for a look.
 func (n *IDS) raw(handle uint32, d proto.Dir) {
 	n.trigger(handle, d)
-	data, _, _, due := n.streams.Raw(handle, d)
-	if due && len(data) > 0 {
-		n.v.Stream, n.v.StreamDue = data, true
+	data, fresh, offset, due := n.streams.Raw(handle, d)
+	if !due || len(data) == 0 {
+		return
 	}
+	f := &n.flows[handle]
+	n.v.Stream, n.v.StreamDue, n.v.StreamFrom = data, true, 0
+	if fresh > 0 && f.scanned[d] {
+		// Inline, most bytes were scanned with the packets before.
+		n.v.StreamFrom = max(0, fresh-n.engine.Overlap())
+	}
+	n.v.StreamWhole = offset < f.hitTo[d]
+	n.rawEnd = offset + uint64(len(data))
 }
 
 // looked ends the look at the stream; where it goes on behind a gap, the next piece follows.
 func (n *IDS) looked(handle uint32, d proto.Dir) {
+	f := &n.flows[handle]
 	for n.v.StreamDue {
 		n.streams.RawDone(handle, d)
-		n.v.Stream, n.v.StreamDue = nil, false
+		f.scanned[d] = true
+		if n.v.StreamHit {
+			f.hitTo[d] = n.rawEnd
+		}
+		n.v.Stream, n.v.StreamDue, n.v.StreamHit = nil, false, false
 		if n.raw(handle, d); n.v.StreamDue {
 			n.v.Again = true
 			n.inspect(handle)

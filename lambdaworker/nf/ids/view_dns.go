@@ -14,6 +14,9 @@ func (v *dnsView) Ready(rule.Buffer) bool { return true }
 // More implements detect.Tx.
 func (v *dnsView) More(rule.Buffer) bool { return false }
 
+// Seen implements detect.Tx.
+func (v *dnsView) Seen(rule.Buffer) int { return 0 }
+
 // Complete implements detect.Tx.
 func (v *dnsView) Complete() bool { return true }
 

@@ -58,6 +58,14 @@ func (v *httpView) More(b rule.Buffer) bool {
 	return body(b) && !v.Complete() && !v.parser.Body(v.tx, v.dir).Complete
 }
 
+// Seen implements detect.Tx.
+func (v *httpView) Seen(b rule.Buffer) int {
+	if !body(b) {
+		return 0
+	}
+	return v.parser.Body(v.tx, v.dir).Fresh
+}
+
 // Complete implements detect.Tx.
 func (v *httpView) Complete() bool { return v.tx.Progress(v.dir) == http.Done }
 

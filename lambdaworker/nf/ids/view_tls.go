@@ -51,6 +51,9 @@ func (v *tlsView) Ready(b rule.Buffer) bool {
 // More implements detect.Tx.
 func (v *tlsView) More(b rule.Buffer) bool { return b == rule.SSLState && !v.Complete() }
 
+// Seen implements detect.Tx.
+func (v *tlsView) Seen(rule.Buffer) int { return 0 }
+
 // Complete implements detect.Tx.
 func (v *tlsView) Complete() bool { return v.state.Done[v.dir] }
 

@@ -22,6 +22,7 @@ type Engine struct {
 
 	programs int // largest regular expression
 	patterns int // largest group
+	overlap  int // longest pattern looked for in streams, less one
 
 	x         inspector
 	transform *transformer
@@ -137,15 +138,19 @@ func (e *Engine) candidates(nums []uint32) {
 	}
 }
 
-// scan adds the candidates of g in data.
-func (e *Engine) scan(g *group, data []byte) {
+// Overlap returns how many bytes before fresh ones a scan has to begin, so that it finds what ends in them.
+func (e *Engine) Overlap() int { return e.overlap }
+
+// scan adds the candidates of g in data, and reports whether there are any.
+func (e *Engine) scan(g *group, data []byte) bool {
 	if g.set == nil || len(data) == 0 {
-		return
+		return false
 	}
 	e.hits = g.set.Scan(data, e.seen, e.hits[:0])
 	for _, h := range e.hits {
 		e.candidates(g.owners[h])
 	}
+	return len(e.hits) > 0
 }
 
 // Packet tries the signatures of packets and streams.
@@ -159,7 +164,10 @@ func (e *Engine) Packet(p *Packet) {
 		e.candidates(g.always)
 	}
 	if p.StreamDue {
-		e.scan(&g.stream, p.Stream)
+		p.StreamHit = e.scan(&g.stream, p.Stream[p.StreamFrom:])
+		if p.StreamWhole && p.StreamFrom > 0 {
+			e.scan(&g.stream, p.Stream)
+		}
 	}
 	if len(p.Payload) > 0 && !p.Again {
 		e.scan(&g.payload, p.Payload)

@@ -9,10 +9,11 @@ import (
 
 // group is the prefilter of the signatures that look at one thing: one scan finds all candidates.
 type group struct {
-	set    *match.Set
-	owners [][]uint32 // signature numbers by pattern
-	adding map[patternKey]int
-	list   []match.Pattern
+	set     *match.Set
+	owners  [][]uint32 // signature numbers by pattern
+	overlap int        // longest pattern, less one
+	adding  map[patternKey]int
+	list    []match.Pattern
 }
 
 type patternKey struct {
@@ -33,6 +34,7 @@ func (g *group) add(p match.Pattern, num uint32) {
 		g.owners = append(g.owners, nil)
 	}
 	g.owners[i] = append(g.owners[i], num)
+	g.overlap = max(g.overlap, len(p.Bytes)-1)
 }
 
 func (g *group) done(e *Engine) {
@@ -115,7 +117,7 @@ func (e *Engine) build() {
 			}
 			for i := range protoCount {
 				if s.protos>>i&1 != 0 {
-					e.packets[dir][i].add(s, p, at)
+					e.packets[dir][i].add(e, s, p, at)
 				}
 			}
 		}
@@ -136,7 +138,7 @@ func (e *Engine) build() {
 	}
 }
 
-func (g *packetGroups) add(s *Signature, p match.Pattern, at int) {
+func (g *packetGroups) add(e *Engine, s *Signature, p match.Pattern, at int) {
 	switch {
 	case s.Type == IPOnly:
 		g.ipOnly = append(g.ipOnly, s.num)
@@ -150,6 +152,7 @@ func (g *packetGroups) add(s *Signature, p match.Pattern, at int) {
 		}
 		if s.stream {
 			g.stream.add(p, s.num)
+			e.overlap = max(e.overlap, len(p.Bytes)-1)
 		}
 	}
 }

@@ -22,6 +22,9 @@ type Packet struct {
 	InStream    bool   // its payload entered the stream, where it is inspected
 	Stream      []byte // what of the stream is to be looked at now
 	StreamDue   bool
+	StreamFrom  int  // Stream before it was scanned with an earlier packet
+	StreamWhole bool // and something was found there: all of it is scanned again
+	StreamHit   bool // set by Engine.Packet: something was found from StreamFrom on
 	Again       bool // only Stream is new: all else was tried before
 	Fresh       bool // Pseudo: bytes came to light
 	Pseudo      bool // no packet: the flow's end lets something be inspected

@@ -13,6 +13,8 @@ type Tx interface {
 	Ready(b rule.Buffer) bool
 	// More reports whether b is a body of which later looks will show more.
 	More(b rule.Buffer) bool
+	// Seen returns how many bytes at the beginning of b earlier looks have shown; 0 but for bodies.
+	Seen(b rule.Buffer) int
 	// Bytes returns the i-th b; there is one at most, unless b is Multi.
 	Bytes(b rule.Buffer, i int) ([]byte, bool)
 	// Number returns the i-th b that is a number.
@@ -141,6 +143,7 @@ var firstBuffer = func() (f [numApps]rule.Buffer) {
 }()
 
 func (e *Engine) scanBuffer(b *txBuffer, tx Tx) {
+	seen := tx.Seen(b.buffer)
 	for i := 0; ; i++ {
 		data, ok := tx.Bytes(b.buffer, i)
 		if !ok {
@@ -151,6 +154,9 @@ func (e *Engine) scanBuffer(b *txBuffer, tx Tx) {
 			d := data
 			if len(c.transforms) > 0 {
 				d = e.transform.apply(c.transforms, data)
+			} else if seen > 0 {
+				// What was found before is under inspection already.
+				d = data[max(0, min(seen, len(data))-c.group.overlap):]
 			}
 			e.scan(&c.group, d)
 		}
