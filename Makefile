@@ -32,7 +32,7 @@ check: $(LINT)
 	$(LINT) run ./...
 	./ingress/xdpprog/stale.sh
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./...
-	$(GO) run ./perf/fuzzall -time 3s
+	$(GO) run ./perf/fuzzall -time 2s
 
 $(LINT):
 	GOBIN=$(CURDIR)/bin/tools $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0

@@ -43,7 +43,7 @@ func main() {
 }
 
 func fuzz(pkg, target string, d time.Duration) bool {
-	cmd := exec.Command("go", "test", "-run", "^$", "-fuzz", "^"+target+"$", "-fuzztime", d.String(), pkg)
+	cmd := exec.Command("go", "test", "-run", "^$", "-fuzz", "^"+target+"$", "-fuzztime", d.String(), "-fuzzminimizetime", "1x", pkg)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		fmt.Printf("FAIL %s %s\n%s", pkg, target, out)
