@@ -259,30 +259,27 @@ func (f *Firewall) find(v *view, o *compiledOp) *compiledElement {
 			return errAbsent
 		}
 	}
-	if len(o.fields) == 1 {
-		lo, hi := 0, len(o.elements)
-		for lo < hi {
-			mid := int(uint(lo+hi) >> 1)
-			if o.elements[mid].spans[0].hi.cmp(x[0]) < 0 {
-				lo = mid + 1
-			} else {
-				hi = mid
-			}
+	// Elements that begin behind the value can't hold it; going down from there ends where none reaches up to it.
+	lo, hi := 0, len(o.elements)
+	for lo < hi {
+		if mid := int(uint(lo+hi) >> 1); o.elements[mid].spans[0].lo.cmp(x[0]) <= 0 {
+			lo = mid + 1
+		} else {
+			hi = mid
 		}
-		if lo < len(o.elements) && o.elements[lo].spans[0].contains(x[0]) {
-			return &o.elements[lo]
-		}
-		return nil
 	}
+	var found *compiledElement
 next:
-	for k := range o.elements {
+	for k := lo - 1; k >= 0 && o.elements[k].reach.cmp(x[0]) >= 0; k-- {
 		e := &o.elements[k]
 		for j := range e.spans {
 			if !e.spans[j].contains(x[j]) {
 				continue next
 			}
 		}
-		return e
+		if found == nil || e.order < found.order {
+			found = e
+		}
 	}
-	return nil
+	return found
 }

@@ -70,8 +70,11 @@ type compiledOp struct {
 	pos      position
 }
 
+// compiledElement is an element of a set or map. Elements are sorted by where their first field begins.
 type compiledElement struct {
 	spans   []span
+	reach   u128 // where the first field of this element or any before it ends at the latest
+	order   int  // in the file
 	verdict verdictKind
 	chain   int32
 }
@@ -298,10 +301,15 @@ func (p *program) op(r *rule, o *op) compiledOp {
 	case opConcat, opMap:
 		for i := range o.elements {
 			e := &o.elements[i]
-			c.elements = append(c.elements, compiledElement{e.spans, e.verdict.kind, chainIndex(&e.verdict)})
+			c.elements = append(c.elements, compiledElement{spans: e.spans, order: i, verdict: e.verdict.kind, chain: chainIndex(&e.verdict)})
 		}
-		if len(o.fields) == 1 {
-			slices.SortFunc(c.elements, func(a, b compiledElement) int { return a.spans[0].lo.cmp(b.spans[0].lo) })
+		slices.SortStableFunc(c.elements, func(a, b compiledElement) int { return a.spans[0].lo.cmp(b.spans[0].lo) })
+		var reach u128
+		for i := range c.elements {
+			if hi := c.elements[i].spans[0].hi; hi.cmp(reach) > 0 {
+				reach = hi
+			}
+			c.elements[i].reach = reach
 		}
 	}
 	return c

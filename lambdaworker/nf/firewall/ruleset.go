@@ -36,7 +36,6 @@ type set struct {
 	merge    bool
 	verdicts bool
 	elements []element
-	used     bool
 }
 
 // element is one element of a set: a span for each concatenated field, and what a map does with it.
