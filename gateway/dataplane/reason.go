@@ -1,5 +1,7 @@
 package dataplane
 
+import "slices"
+
 // Reason says why a packet was dropped. The values from FirstVerdict on are verdicts of workers: byte v of a result is
 // Reason FirstVerdict+v.
 type Reason uint8
@@ -29,12 +31,17 @@ var ownNames = [numOwn]string{
 }
 
 // ReasonNames returns the name of every reason that can occur, by value, given the names of the functions' verdicts
-// (the first of which, pass, drops nothing). Values that can't occur have no name.
+// (the first of which, pass, drops nothing). Values that can't occur have no name. No two are called the same: the metrics and
+// the ledger go by names, so a function's reason that is named like one of ours says that it is the function's.
 func ReasonNames(verdicts []string) [NumReasons]string {
 	var names [NumReasons]string
 	copy(names[:], ownNames[:])
 	for v := 1; v < len(verdicts); v++ {
-		names[int(FirstVerdict)+v] = verdicts[v]
+		name := verdicts[v]
+		if slices.Contains(ownNames[:], name) {
+			name = "nf_" + name
+		}
+		names[int(FirstVerdict)+v] = name
 	}
 	return names
 }
