@@ -14,7 +14,6 @@ type flow struct {
 	passed  bool      // a pass rule hit it: nothing more is inspected
 	seen    [2]bool   // packets in that direction
 	first   [2]bool   // rules on addresses alone were tried in that direction
-	started bool      // the parser was given what came before the protocol was known
 	tracked bool      // stream.Tracker has a session
 	closed  bool      // the session's end was inspected
 	scanned [2]bool   // the stream of that direction was scanned by this instance

@@ -200,6 +200,11 @@ func (n *IDS) udp(handle uint32, f *flow) {
 			c, s = s, c
 		}
 		f.app.Proto = proto.UDP(n.v.Payload, c, s)
+		if f.app.Proto == proto.DNS && n.v.Dir == proto.ToServer && len(n.v.Payload) > 2 && n.v.Payload[2]&0x80 != 0 {
+			// The first message is an answer: whoever sent it is the server.
+			f.reverse, f.seen = !f.reverse, [2]bool{}
+			n.direct(f)
+		}
 	}
 	n.judge(handle, f)
 }

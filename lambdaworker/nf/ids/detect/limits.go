@@ -149,7 +149,7 @@ func key(s *Signature, l *rule.Limit, p *Packet) limitKey {
 func (t *limits) judge(s *Signature, l *rule.Limit, p *Packet, now int64) judgement {
 	k := key(s, l, p)
 	e, fresh := t.find(&k)
-	if fresh || l.Kind != rule.KindBackoff && now-e.start >= int64(l.Seconds)*1e9 {
+	if fresh || l.Kind != rule.KindBackoff && now-e.start > int64(l.Seconds)*1e9 {
 		e.start, e.count, e.sent, e.next = now, 0, 0, l.Count
 		if e.set > 0 {
 			t.ports[e.set-1] = portSet{}
@@ -169,8 +169,7 @@ func (t *limits) judge(s *Signature, l *rule.Limit, p *Packet, now int64) judgem
 		}
 		return silent
 	case rule.KindThreshold:
-		if e.count >= l.Count {
-			e.count, e.sent, e.start = 0, 0, now+1 // a window of its own
+		if e.count%l.Count == 0 { // every Count-th; the count only grows, so that deltas add up
 			return raise
 		}
 		return ignore

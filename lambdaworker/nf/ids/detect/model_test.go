@@ -191,6 +191,8 @@ func TestByteKeywords(t *testing.T) {
 		{`byte_test:2,!=,258,0;`, "\x01\x02", false},
 		{`byte_test:3,>,122,0,string,dec;`, "123", true},
 		{`byte_test:4,=,0xbeef,1,string,hex;`, "xbeef", true},
+		{`byte_test:4,=,31,0,string;`, "0x1f", true},
+		{`byte_test:3,=,8,0,string;`, "010", true},
 		{`byte_test:1,&,0x80,0;`, "\x81", true},
 		{`byte_test:1,<=,5,0; `, "\x05", true},
 		{`byte_test:4,>,1,0;`, "\x01\x02", false},
@@ -265,6 +267,34 @@ func TestTransforms(t *testing.T) {
 	} {
 		if got := tr.apply([]rule.Transform{{Kind: c.kind}}, []byte(c.in)); string(got) != c.want {
 			t.Errorf("%d: %q became %q, want %q", c.kind, c.in, got, c.want)
+		}
+	}
+}
+
+func TestThresholds(t *testing.T) {
+	const second = int64(1e9)
+	for _, c := range []struct {
+		options string
+		times   []int64 // of packets, in seconds
+		want    string  // which of them alert
+	}{
+		{"threshold:type limit, track by_src, count 2, seconds 10", []int64{0, 1, 2, 10, 11, 12, 13}, "xx..xx."},
+		{"threshold:type threshold, track by_dst, count 3, seconds 10", []int64{0, 1, 2, 3, 4, 5, 20, 21, 22}, "..x..x..x"},
+		{"threshold:type both, track by_both, count 2, seconds 10", []int64{0, 1, 2, 3, 20, 21, 22}, ".x...x."},
+		{"threshold:type backoff, track by_rule, count 1, multiplier 3", []int64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, "x.x.....x."},
+		{"detection_filter:track by_src, count 2, seconds 10", []int64{0, 1, 2, 3, 20, 21, 22}, "..xx..x"},
+	} {
+		e := engine(t, "alert udp any any -> any any (content:\"x\"; "+c.options+"; sid:1;)")
+		got := ""
+		for _, at := range c.times {
+			p := datagram([]byte("x"))
+			e.Packet(p)
+			var o Outcome
+			e.Finish(p, at*second, &o)
+			got += string(".x"[min(len(o.Alerts), 1)])
+		}
+		if got != c.want {
+			t.Errorf("%s at %v: %s, want %s", c.options, c.times, got, c.want)
 		}
 	}
 }

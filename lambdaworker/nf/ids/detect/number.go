@@ -46,6 +46,15 @@ func digits(s []byte, base int) (v uint64, ok bool) {
 		minus = s[i] == '-'
 		i++
 	}
+	if base == rule.AnyBase {
+		base = 10
+		if i+1 < len(s) && s[i] == '0' {
+			base = 8
+			if s[i+1]|0x20 == 'x' {
+				base = 16
+			}
+		}
+	}
 	if base == 16 && i+2 < len(s) && s[i] == '0' && s[i+1]|0x20 == 'x' {
 		i += 2
 	}

@@ -11,7 +11,7 @@ type ByteOp struct {
 	Bytes      Value
 	Offset     Value
 	Little     bool
-	Base       int // 0 binary; 8, 10, 16 as text
+	Base       int // 0 binary; 8, 10, 16 or AnyBase as text
 	Mask       uint32
 	Multiplier int64
 
@@ -23,6 +23,9 @@ type ByteOp struct {
 	From       byte // byte_jump: 0 here, 'b' beginning, 'e' end
 	PostOffset Value
 }
+
+// AnyBase is the base of a number as text that says its base itself: 0x12, 012, 12.
+const AnyBase = 1
 
 func (p *parser) byteKeyword(kind ItemKind, arg string) (*Item, error) {
 	if kind == ByteMath {
@@ -102,7 +105,7 @@ func (p *parser) byteOption(it *Item, w string) (err error) {
 		b.Little = arg == "little"
 	case "string":
 		if b.Base == 0 {
-			b.Base = 10
+			b.Base = AnyBase
 		}
 	case "hex":
 		b.Base = 16
