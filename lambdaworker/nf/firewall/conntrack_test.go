@@ -169,3 +169,21 @@ func TestOptions(t *testing.T) {
 		t.Error("a timeout of \"soon\" is taken")
 	}
 }
+
+// Options through the pipeline's own decoder: durations, maps, and the place of a mistake.
+func TestOptionsInPlace(t *testing.T) {
+	s := nftest.Stage{Files: map[string]string{"r": inChain(`iifname "eth1" accept`)}}
+	s.NFs = []string{"firewall: {rules: r, interfaces: {eth1: inside}, timeouts: {udp: 20s, tcp_established: 2h, icmp: 7}, tcp_be_liberal: true}"}
+	s.Build(t)
+	s.NFs = []string{"firewall: {rules: r, interfaces: {eth1: inside}, malformed: keep}"}
+	_, err := s.TryBuild()
+	expectProblem(t, err, "granule.yaml:1:61", `found malformed "keep"`)
+	s.NFs = []string{"firewall: {rules: r, timeouts: {udp: soon}}"}
+	if _, err = s.TryBuild(); err == nil {
+		t.Error("a timeout of \"soon\" is taken")
+	}
+	s.NFs = []string{"firewall: {rules: r, rule: r}"}
+	if _, err = s.TryBuild(); err == nil {
+		t.Error("an unknown key is taken")
+	}
+}
