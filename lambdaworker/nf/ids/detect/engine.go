@@ -262,3 +262,8 @@ func (e *Engine) matched(s *Signature, p *Packet, tx int64, stream bool) {
 	}
 	e.queue = append(e.queue, Match{Sig: s, Tx: tx, Stream: stream})
 }
+
+// Streams reports whether any signature looks at bare streams.
+func (e *Engine) Streams() bool {
+	return slices.ContainsFunc(e.sigs, func(s *Signature) bool { return s.stream })
+}
