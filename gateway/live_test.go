@@ -294,8 +294,9 @@ func TestLiveWorkerKilled(t *testing.T) {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}))
 	s := l.closed(false)
-	if s.Fleet.Lost != 1 || s.Fleet.HandOffs != 1 {
-		t.Errorf("lost %d, hand-offs %d; expected 1 and 1", s.Fleet.Lost, s.Fleet.HandOffs)
+	// Whichever is heard first counts it: the connection's end or the invocation's.
+	if s.Fleet.Lost+s.Fleet.Failed < 1 || s.Fleet.HandOffs != 1 {
+		t.Errorf("lost %d, failed %d, hand-offs %d; expected one death and one hand-off", s.Fleet.Lost, s.Fleet.Failed, s.Fleet.HandOffs)
 	}
 }
 

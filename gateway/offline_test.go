@@ -144,24 +144,53 @@ const acceptRules = `table inet filter {
 }
 `
 
+// joined writes the captures of a corpus folder, one after the other, as one: a gateway and its workers take longer to start
+// than any of them takes to cross.
+func joined(t *testing.T, folder string) string {
+	t.Helper()
+	captures, _ := filepath.Glob(filepath.Join(filepath.Dir(corpus(t, folder+"/manifest.json")), "*.pcap"))
+	if len(captures) == 0 {
+		t.Fatalf("no captures in the corpus folder %s", folder)
+	}
+	path := filepath.Join(t.TempDir(), folder+".pcap")
+	out, err := capture.Open(capture.Config{Write: path, Nanos: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	for _, c := range captures {
+		in, err := capture.Open(capture.Config{Read: c})
+		if err != nil {
+			t.Logf("%s can't be opened: %v", c, err) // a few of the malformed ones: the file itself is what is broken
+			continue
+		}
+		var batch [64]ingress.Frame
+		for !in.Done() {
+			n := in.Receive(batch[:])
+			if out.Transmit(batch[:n]) != n {
+				t.Fatal("writing the joined capture failed")
+			}
+			for _, f := range batch[:n] {
+				in.Release([]uint32{f.ID})
+			}
+		}
+		in.Close()
+	}
+	return path
+}
+
 // Whatever crosses the whole path comes out byte for byte, in the order of its flow, in every way of shipping.
 func TestOfflineIsTransparent(t *testing.T) {
-	captures, _ := filepath.Glob(filepath.Join(filepath.Dir(corpus(t, "traffic/manifest.json")), "*.pcap"))
-	for i, in := range captures {
-		t.Run(filepath.Base(in), func(t *testing.T) {
-			want, frames := lanes(t, in)
-			modes := []string{shipAuto}
-			if i%5 == 0 { // the slow half of the matrix on a sample
-				modes = []string{shipAuto, shipHeaders, shipFull}
+	in := joined(t, "traffic")
+	want, frames := lanes(t, in)
+	for _, ship := range []string{shipAuto, shipHeaders, shipFull} {
+		t.Run(ship, func(t *testing.T) {
+			out, s := runOffline(t, acceptAll, map[string]string{"edge.nft": acceptRules}, in, "--ship", ship)
+			if s.Ledger.Received != uint64(frames) {
+				t.Errorf("%d frames received, the capture has %d", s.Ledger.Received, frames)
 			}
-			for _, ship := range modes {
-				out, s := runOffline(t, acceptAll, map[string]string{"edge.nft": acceptRules}, in, "--ship", ship)
-				if s.Ledger.Received != uint64(frames) {
-					t.Errorf("ship %s: %d frames received, the capture has %d", ship, s.Ledger.Received, frames)
-				}
-				if got, _ := lanes(t, out); !reflect.DeepEqual(got, want) {
-					t.Errorf("ship %s: what left is not what came", ship)
-				}
+			if got, _ := lanes(t, out); !reflect.DeepEqual(got, want) {
+				t.Error("what left is not what came")
 			}
 		})
 	}
@@ -169,16 +198,20 @@ func TestOfflineIsTransparent(t *testing.T) {
 
 // Nothing a capture holds crashes the path, and every packet of it is accounted for (runOffline checks the ledger).
 func TestOfflineSurvivesMalformed(t *testing.T) {
-	captures, _ := filepath.Glob(filepath.Join(filepath.Dir(corpus(t, "malformed/manifest.json")), "*.pcap"))
-	if len(captures) == 0 {
-		t.Fatal("the malformed corpus is empty")
-	}
-	for i, in := range captures {
-		if testing.Short() && i%10 != 0 {
-			continue
-		}
-		t.Run(filepath.Base(in), func(t *testing.T) {
-			runOffline(t, acceptAll, map[string]string{"edge.nft": acceptRules}, in, "--standby", "0")
+	in := joined(t, "malformed")
+	_, frames := lanes(t, in)
+	for _, policy := range []string{"pass", "drop"} {
+		t.Run(policy, func(t *testing.T) {
+			_, s := runOffline(t, acceptAll, map[string]string{"edge.nft": acceptRules}, in, "--malformed", policy, "--on-worker-failure", "open")
+			if s.Ledger.Received != uint64(frames) {
+				t.Errorf("%d frames received, the capture has %d", s.Ledger.Received, frames)
+			}
+			if n := sum(s.Packets.Malformed); n == 0 {
+				t.Error("no packet is counted as malformed")
+			}
+			if s.Fleet.Lost+s.Fleet.Failed > 0 {
+				t.Errorf("%d workers were lost: a packet kills them", s.Fleet.Lost+s.Fleet.Failed)
+			}
 		})
 	}
 }

@@ -41,7 +41,9 @@ func (s *Shard) ship(c *conn, id uint16, i uint32, pool int) bool {
 	if !s.cfg.Stages[pool].Whole {
 		carried = carried[:sl.headers]
 	}
-	if f.Wire > wire.MaxPacket {
+	// Some captures say that less was on the wire than they hold.
+	onWire := max(int(f.Wire), len(f.Data))
+	if onWire > wire.MaxPacket {
 		// Longer than the wire format can say: policy decides as if no verdict had come.
 		sl.phase = sent
 		s.settle(i)
@@ -63,7 +65,7 @@ func (s *Shard) ship(c *conn, id uint16, i uint32, pool int) bool {
 		s.dirty = append(s.dirty, id)
 	}
 	c.inflight++
-	c.link.Add(s.slots.ref(i), sl.sub, sl.side == ingress.Outside, int(f.Wire), carried, len(carried) == len(f.Data), at)
+	c.link.Add(s.slots.ref(i), sl.sub, sl.side == ingress.Outside, onWire, carried, len(carried) == onWire, max(at, 0))
 	sl.phase, sl.holder = sent, id
 	s.led.BatchPackets++
 	return true
