@@ -67,7 +67,7 @@ func (f Flood) Run(ctx context.Context) (r FloodResult, err error) {
 	}); err != nil {
 		return r, fmt.Errorf("flood: listen on UDP %s: %w", f.Target, err)
 	}
-	defer sink.Close()
+	defer func() { _ = sink.Close() }()
 	_ = sink.SetReadBuffer(1)
 	messages := f.messages(uint16(sink.LocalAddr().(*net.UDPAddr).Port))
 

@@ -63,9 +63,9 @@ func (u UDP) Run(ctx context.Context) (r UDPResult, err error) {
 		return r, err
 	}
 	defer func() {
-		to.Close()
+		_ = to.Close()
 		for _, s := range senders {
-			s.Close()
+			_ = s.Close()
 		}
 	}()
 	defer interrupt(ctx, to)()
@@ -130,9 +130,9 @@ func (u *UDP) open() (to *net.UDPConn, senders []*net.UDPConn, err error) {
 		return nil
 	})
 	if err != nil {
-		to.Close()
+		_ = to.Close()
 		for _, s := range senders {
-			s.Close()
+			_ = s.Close()
 		}
 		return nil, nil, fmt.Errorf("open a UDP socket to %s: %w", at, err)
 	}
