@@ -105,7 +105,9 @@ func serve(t *testing.T, cfg Config) *http.Client {
 		}
 	})
 	addr := s.Address()
-	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return (&net.Dialer{}).DialContext(ctx, addr.Network(), addr.String()) }}}
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, addr.Network(), addr.String())
+	}}}
 }
 
 func get(t *testing.T, c *http.Client, path string) (int, string) {

@@ -33,7 +33,7 @@ func compare(t testing.TB, frame []byte) {
 		return
 	}
 	pkt := gopacket.NewPacket(frame, layers.LayerTypeEthernet, gopacket.DecodeOptions{Lazy: true, NoCopy: true})
-	var network gopacket.LayerType = layers.LayerTypeIPv4
+	network := layers.LayerTypeIPv4
 	if in.Kind == IPv6 {
 		network = layers.LayerTypeIPv6
 	}

@@ -111,7 +111,7 @@ func TestAdopt(t *testing.T) {
 	if got := r.Verdicts(); got != "firewall_rule" {
 		t.Errorf("the SYN-ACK of a connection from before the reload: %s", got)
 	}
-	if f.fw.counts != nil && len(f.fw.counts) > 0 {
+	if len(f.fw.counts) > 0 {
 		t.Errorf("counters were taken over: %v", f.fw.counts)
 	}
 	if err := f.fw.Adopt(nil); err == nil {

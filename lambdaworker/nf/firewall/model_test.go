@@ -22,7 +22,6 @@ type model struct {
 
 type modelBucket struct {
 	tokens, last int64
-	started      bool
 }
 
 func newModel(p *parser, bases []*chain, flows int) *model {

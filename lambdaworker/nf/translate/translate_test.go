@@ -131,7 +131,7 @@ func TestImportInAnyOrder(t *testing.T) {
 func TestBrokenRecordsAreRefused(t *testing.T) {
 	p, table, flows := build(64, time.Minute)
 	nftest.Run(p, nftest.Packets(there), 1)
-	flow := uint32(state.None)
+	flow := state.None
 	flows.Each(func(f uint32) { flow = f })
 	good := table.Append(nil, flow)
 	for name, data := range map[string][]byte{

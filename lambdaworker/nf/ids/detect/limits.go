@@ -15,7 +15,6 @@ type limits struct {
 	entries []limit
 	changed []uint32  // entries that others do not know all of
 	ports   []portSet // distinct ports of unique_on, by entry
-	used    int
 	full    uint64
 }
 
@@ -76,15 +75,15 @@ func (k *limitKey) hash() uint32 {
 const probes = 8
 
 // find returns the entry of k, and whether it is new.
-func (l *limits) find(k *limitKey) (e *limit, fresh bool) {
+func (t *limits) find(k *limitKey) (e *limit, fresh bool) {
 	h := k.hash()
 	var victim *limit
 	place := uint32(0)
 	for i := range uint32(probes) {
-		at := (h + i) & l.mask
-		e := &l.entries[at]
+		at := (h + i) & t.mask
+		e := &t.entries[at]
 		if e.used && e.key == *k {
-			l.note(e, at)
+			t.note(e, at)
 			return e, false
 		}
 		if victim == nil || victim.used && (!e.used || e.start < victim.start) {
@@ -92,18 +91,18 @@ func (l *limits) find(k *limitKey) (e *limit, fresh bool) {
 		}
 	}
 	if victim.used {
-		l.full++
+		t.full++
 	}
 	// A set of ports stays with its place; the new window empties it.
 	*victim = limit{key: *k, used: true, set: victim.set, dirty: victim.dirty}
-	l.note(victim, place)
+	t.note(victim, place)
 	return victim, true
 }
 
-func (l *limits) note(e *limit, at uint32) {
+func (t *limits) note(e *limit, at uint32) {
 	if !e.dirty {
 		e.dirty = true
-		l.changed = append(l.changed, at)
+		t.changed = append(t.changed, at)
 	}
 }
 

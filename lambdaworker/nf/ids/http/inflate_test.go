@@ -3,7 +3,6 @@ package http
 import (
 	"bytes"
 	"compress/flate"
-	"fmt"
 	"math/rand/v2"
 	"testing"
 )
@@ -56,7 +55,7 @@ func TestInflateAgainstFlate(t *testing.T) {
 				for _, cut := range []int{1, 7, 1400, 1 << 20} {
 					z.reset()
 					if out := inflateAll(&z, in, cut); !bytes.Equal(out, data) || z.state != inflated {
-						t.Fatal(fmt.Sprintf("%s of %d bytes, level %d, pieces of %d: %d bytes, state %d", kind, size, level, cut, len(out), z.state))
+						t.Fatalf("%s of %d bytes, level %d, pieces of %d: %d bytes, state %d", kind, size, level, cut, len(out), z.state)
 					}
 				}
 			}

@@ -7,7 +7,6 @@ import "regexp/syntax"
 type Machine struct {
 	now, next threads
 	stack     []uint32
-	steps     int
 	Exceeded  uint64 // searches given up because they took more than MaxSteps
 }
 

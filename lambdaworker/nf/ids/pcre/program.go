@@ -31,7 +31,7 @@ type inst struct {
 	op       uint8
 	empty    uint8 // syntax.EmptyOp
 	out, arg uint32
-	lo, hi   byte
+	lo       byte
 	bits     *[4]uint64
 }
 

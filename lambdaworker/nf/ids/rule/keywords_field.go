@@ -122,7 +122,7 @@ func (p *parser) fragBits(arg string, _ int) error {
 		case 'R':
 			f.Bits |= 1 << 2
 		default:
-			return fmt.Errorf("%q is no fragment bit; M D R are, behind one of + * !", c)
+			return fmt.Errorf("%q is no fragment bit; M D R are, behind one of +, * and !, as first character", c)
 		}
 	}
 	p.rule.Fields = append(p.rule.Fields, f)
@@ -142,7 +142,7 @@ func (p *parser) tcpFlags(arg string, _ int) error {
 		}
 		b, ok := flagBits[c]
 		if !ok {
-			return fmt.Errorf("%q is no TCP flag; F S R P A U E C 0 are, behind one of + * !", c)
+			return fmt.Errorf("%q is no TCP flag; F S R P A U E C 0 are, behind one of +, * and !, as first character", c)
 		}
 		f.Bits |= b
 	}

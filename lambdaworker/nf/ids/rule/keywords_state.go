@@ -100,7 +100,7 @@ func (p *parser) limit(arg string, to **Limit, filter bool) error {
 		}
 		have[name] = true
 		var err error
-		ok := true
+		var ok bool
 		switch name {
 		case "type":
 			kinds := map[string]LimitKind{"limit": KindLimit, "threshold": KindThreshold, "both": KindBoth, "backoff": KindBackoff}

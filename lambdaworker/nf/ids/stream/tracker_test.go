@@ -13,14 +13,13 @@ import (
 // talk drives one flow of a tracker and collects what it hands out.
 type talk struct {
 	*testing.T
-	tr       *Tracker
-	c, s     uint32 // next sequence numbers
-	out      [2]bytes.Buffer
-	gaps     [2]uint64
-	ended    [2]bool
-	raw      [2]bytes.Buffer // fresh bytes only
-	last     Result
-	parallel bool
+	tr    *Tracker
+	c, s  uint32 // next sequence numbers
+	out   [2]bytes.Buffer
+	gaps  [2]uint64
+	ended [2]bool
+	raw   [2]bytes.Buffer // fresh bytes only
+	last  Result
 }
 
 func newTalk(t *testing.T, cfg Config) *talk {
