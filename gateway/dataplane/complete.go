@@ -19,6 +19,7 @@ func (s *Shard) Verdicts(refs []uint64, verdict uint8) {
 	c := &s.conns[s.current]
 	c.inflight -= len(refs)
 	c.progress = s.now
+	unknown := int(verdict) >= s.cfg.Verdicts
 	for _, ref := range refs {
 		i, ok := s.slots.get(ref)
 		if !ok {
@@ -27,10 +28,14 @@ func (s *Shard) Verdicts(refs []uint64, verdict uint8) {
 		}
 		sl := &s.slots.s[i]
 		switch {
+		case unknown: // the packets wait for its successor, before those that it has not answered
+			c.lies = true
+			s.led.Replayed++
+			s.wait(&s.unplaced, i, noConn)
 		case sl.flags&tooLong != 0:
 			s.decide(i, RewriteTooLong)
 		case verdict != 0:
-			s.decide(i, FirstVerdict+Reason(min(verdict, 95)))
+			s.decide(i, FirstVerdict+Reason(verdict))
 		case int(sl.stage)+1 < s.cfg.Chains[sl.chain].Stages:
 			sl.stage++
 			s.dispatch(i)
@@ -93,7 +98,11 @@ func (s *Shard) Report(json []byte) { s.hooks.Report(s.conns[s.current].worker, 
 
 // Draining implements relay.Handler.
 func (s *Shard) Draining(deadline int64) {
-	s.hooks.Draining(s.id, s.conns[s.current].worker, deadline)
+	c := &s.conns[s.current]
+	if !c.drains { // once: what a worker repeats must not crowd out what others have to tell
+		c.drains = true
+		s.hooks.Draining(s.id, c.worker, deadline)
+	}
 }
 
 // decide says what becomes of slot i, and retires its flow's queue as far as it is decided.

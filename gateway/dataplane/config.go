@@ -48,6 +48,7 @@ type Config struct {
 	OverloadClosed bool          // settle packets that found no room by dropping them
 	FailureClosed  bool          // settle packets that found no worker or got no verdict by dropping them
 	WorkerTimeout  time.Duration // a worker that leaves a packet unanswered this long is lost
+	Verdicts       int           // how many verdicts there are: a worker that gives another one is lost
 	Slots          int           // packets parked at once, both sides together
 	Flows          int           // flow table entries
 	FlowIdle       time.Duration
@@ -63,7 +64,7 @@ func Defaults() Config {
 		Classify: func([]byte, uint32) int { return 0 },
 		MaxDelay: 2 * time.Second, FlushAfter: 50 * time.Microsecond, WorkerTimeout: time.Second,
 		FailureClosed: true, OverloadClosed: true,
-		Slots: 16384, Flows: 1 << 18, FlowIdle: 5 * time.Minute, Burst: 128, IdleRounds: 2,
+		Verdicts: int(maxVerdict) + 1, Slots: 16384, Flows: 1 << 18, FlowIdle: 5 * time.Minute, Burst: 128, IdleRounds: 2,
 	}
 }
 
@@ -85,6 +86,15 @@ func (c *Config) Validate() error {
 	}
 	if c.WorkerTimeout >= c.MaxDelay {
 		bad("worker-timeout %v must be below max-delay %v, or a hung worker's packets are settled before a successor can have them", c.WorkerTimeout, c.MaxDelay)
+	}
+	if c.Verdicts < 1 || c.Verdicts > maxVerdict+1 {
+		bad("verdicts: %d; 1 to %d are possible", c.Verdicts, maxVerdict+1)
+	}
+	if c.FlowIdle <= 0 {
+		bad("flow-idle: %v; a time above 0 is expected", c.FlowIdle)
+	}
+	if c.FlushAfter < 0 || c.FlushAfter >= c.MaxDelay {
+		bad("flush-after: %v; 0 or more is expected, and less than max-delay, which is %v", c.FlushAfter, c.MaxDelay)
 	}
 	if len(c.Chains) > 255 {
 		bad("chains: %d; at most 255 are possible", len(c.Chains))

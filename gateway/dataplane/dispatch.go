@@ -29,6 +29,9 @@ func (s *Shard) dispatch(i uint32) {
 	}
 	c := &s.conns[id]
 	if c.wait.n > 0 || !s.ship(c, id, i, pool) {
+		if c.inflight+c.wait.n == 0 {
+			c.progress = s.now // a worker that takes nothing is timed like one that answers nothing
+		}
 		s.wait(&c.wait, i, id)
 	}
 }

@@ -27,10 +27,12 @@ type conn struct {
 	wait     queue
 	used     bool
 	writes   bool  // registered for writability
+	lies     bool  // gave a verdict that does not exist
+	drains   bool  // has announced its end
 	dirty    bool  // has an unsent batch
 	since    int64 // when that batch was begun
 	inflight int   // packets sent and not answered
-	progress int64 // when it answered last, or was given something after nothing
+	progress int64 // when it answered last, or something came for it after nothing
 }
 
 // adopt takes over the placement that was published last: workers that are in it no more lose their connection, and

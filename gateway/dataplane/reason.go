@@ -23,8 +23,11 @@ const (
 // FirstVerdict is where workers' verdicts begin.
 const FirstVerdict Reason = 32
 
+// maxVerdict is the highest verdict that has a counter.
+const maxVerdict = 95
+
 // NumReasons is how many counters of drops there are.
-const NumReasons = int(FirstVerdict) + 96
+const NumReasons = int(FirstVerdict) + maxVerdict + 1
 
 var ownNames = [numOwn]string{
 	"unmatched", "malformed", "no_worker", "overload", "no_verdict", "tx_full", "rewrite_too_long", "inject_tx_full", "shutdown",

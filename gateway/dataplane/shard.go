@@ -186,6 +186,10 @@ func (s *Shard) answers(events []unix.EpollEvent) (handled int) {
 				s.lose(c, "")
 				continue
 			}
+			if c.lies {
+				s.lose(c, "it gave a verdict that does not exist")
+				continue
+			}
 			s.shipWaiting(c)
 		case ev.Fd == eventMailbox:
 			s.mail.quiet()
