@@ -73,9 +73,19 @@ func (s *Shard) accept(f *ingress.Frame, side ingress.Side, owner int) {
 		}
 		if fresh {
 			e.Chain, e.SubFlow = uint8(chain), sub
+			if s.flows.Entry(s.flows.Overflow(sub)).InFlight > 0 {
+				e.Flags |= shares
+			}
 		}
 	} else {
 		chain = int(e.Chain)
+	}
+	if e.Flags&shares != 0 {
+		if over := s.flows.Overflow(sub); s.flows.Entry(over).InFlight > 0 {
+			flow, e = over, s.flows.Entry(over)
+		} else {
+			e.Flags &^= shares
+		}
 	}
 	sl.flow, sl.sub, sl.chain = flow, sub, uint8(chain)
 	dir := direction(reverse)
@@ -156,6 +166,10 @@ const (
 	reversed = 1 << 0 // slot flag: which of its flow's two queues it stands in
 	bypassed = 1 << 1 // slot flag: no chain sees it
 )
+
+// shares is a flag of a flow's entry: packets of it may stand in the overflow entry of its sub-flow, so newer ones join
+// them there until that is empty once.
+const shares = 1 << 0
 
 func direction(reverse bool) uint8 {
 	if reverse {
