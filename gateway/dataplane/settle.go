@@ -8,9 +8,13 @@ func (s *Shard) settleLate() {
 	for i := s.slots.oldest; i != none && s.slots.s[i].received < limit; {
 		newer := s.slots.s[i].newer
 		if p := s.slots.s[i].phase; p == waiting || p == sent {
-			// Settling retires what waited behind it, so what was the next oldest may be free by now: start over.
+			// Settling may free it and what waited behind it, the next one among them, but nothing older: go on from there.
+			older := s.slots.s[i].older
 			s.settle(i)
 			newer = s.slots.oldest
+			if older != none {
+				newer = s.slots.s[older].newer
+			}
 		}
 		i = newer
 	}

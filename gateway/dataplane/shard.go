@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -82,15 +83,16 @@ func NewShard(id int, cfg Config, q Queue, hooks Hooks) (*Shard, error) {
 		return nil, err
 	}
 	if s.mail, err = newMailbox(); err != nil {
+		unix.Close(s.poller.fd)
 		return nil, err
 	}
 	if err := s.poller.add(s.mail.fd, eventMailbox); err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.Close())
 	}
 	for side, p := range s.ports {
 		if p.FD() >= 0 {
 			if err := s.poller.add(p.FD(), eventInside-int32(side)); err != nil {
-				return nil, fmt.Errorf("%s port: %w", ingress.Side(side), err)
+				return nil, errors.Join(fmt.Errorf("%s port: %w", ingress.Side(side), err), s.Close())
 			}
 		}
 	}
@@ -146,7 +148,7 @@ func (s *Shard) turn(sleep bool) (worked, more bool) {
 		s.hooks.Beat(s.id)
 		s.nextBeat = s.now + int64(10*time.Millisecond)
 	}
-	more = !s.finished()
+	more = !s.finished(pending)
 	if n == 0 || !more || s.now-s.publishedAt > int64(200*time.Microsecond) {
 		s.publish()
 	}
@@ -201,9 +203,10 @@ func (s *Shard) answers(events []unix.EpollEvent) (handled int) {
 	return handled
 }
 
-func (s *Shard) finished() bool {
+// finished reports that nothing is left to do; pending is whether a port still has frames to send.
+func (s *Shard) finished(pending bool) bool {
 	if s.stopping {
-		if s.slots.inUse[0]+s.slots.inUse[1] == 0 {
+		if s.slots.inUse[0]+s.slots.inUse[1] == 0 && !pending {
 			return true
 		}
 		if s.now > s.stopBy {
@@ -240,8 +243,13 @@ func (s *Shard) askPorts() {
 	}
 }
 
-// Close frees what other shards may have used until all of them had ended.
-func (s *Shard) Close() error { return unix.Close(s.mail.fd) }
+// Close frees what other shards may have used until all of them had ended, and all of a shard that never ran.
+func (s *Shard) Close() error {
+	if !s.ended {
+		unix.Close(s.poller.fd)
+	}
+	return unix.Close(s.mail.fd)
+}
 
 func (s *Shard) publish() {
 	for side := range s.led.Ports {
