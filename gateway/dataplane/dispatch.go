@@ -57,7 +57,7 @@ func (s *Shard) ship(c *conn, id uint16, i uint32, pool int) bool {
 	}
 	at := f.Time
 	if at == 0 {
-		at = s.now
+		at = s.now + s.step
 	}
 	if c.inflight == 0 {
 		c.progress = s.now

@@ -28,6 +28,9 @@ func (s *Shard) settleLate() {
 	if s.now >= s.nextReport {
 		s.nextReport = s.now + int64(time.Second)
 		s.askPorts()
+		if step := time.Now().UnixNano() - s.now; step-s.step > int64(time.Millisecond) || s.step-step > int64(time.Millisecond) {
+			s.step = step // less is the time since the turn began
+		}
 		for id := range s.conns {
 			if c := &s.conns[id]; c.used && c.link.RequestReport() && !s.push(c, uint16(id)) {
 				s.lose(c, "")

@@ -33,7 +33,9 @@ type Shard struct {
 	placement   *Placement
 	current     uint16 // connection whose answers are being handled
 	poller      poller
-	now         int64 // the turn's clock, ns since the Unix epoch
+	began       time.Time
+	now         int64 // the turn's clock: ns since the Unix epoch at the start, and monotonic from there
+	step        int64 // by how much the system's clock has been set since then; for what workers are told
 	nextBeat    int64
 	nextReport  int64
 	nextCheck   int64 // when to look for what is late
@@ -67,7 +69,7 @@ func NewShard(id int, cfg Config, q Queue, hooks Hooks) (*Shard, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Shard{cfg: cfg, hooks: hooks.withDefaults(), id: id, ports: q.Ports, unplaced: newQueue()}
+	s := &Shard{cfg: cfg, hooks: hooks.withDefaults(), id: id, ports: q.Ports, unplaced: newQueue(), began: time.Now()}
 	s.flows = flowtable.New(flowtable.Config{Flows: cfg.Flows, IdleNS: cfg.FlowIdle.Nanoseconds(), Seed: cfg.Seed})
 	s.slots = newSlotTable(cfg.Slots)
 	s.conns = make([]conn, maxConns)
@@ -121,7 +123,8 @@ func (s *Shard) Run() {
 // turn is one round over everything the shard owns. With sleep it waits for something to happen first.
 func (s *Shard) turn(sleep bool) (worked, more bool) {
 	events := s.await(sleep)
-	s.now = time.Now().UnixNano()
+	// When somebody sets the system's clock no packet becomes late by that, and the heartbeat does not stop.
+	s.now = s.began.UnixNano() + int64(time.Since(s.began))
 	s.mail.read(s)
 	if p := s.wanted.Load(); p != s.placement && p != nil {
 		s.adopt(p)
