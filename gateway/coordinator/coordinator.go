@@ -56,6 +56,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("standby: %d; 0 or more is expected", c.Standby)
 	case c.Conns < 1:
 		return fmt.Errorf("connections a worker: %d; at least one is expected", c.Conns)
+	case c.JoinTimeout <= 0:
+		return fmt.Errorf("worker-join: %v; a time above 0 is expected", c.JoinTimeout)
 	case c.Lifetime < time.Second:
 		return fmt.Errorf("worker-lifetime: %v; at least 1s is expected", c.Lifetime)
 	}
@@ -68,8 +70,9 @@ type Coordinator struct {
 	start  Start
 	shards Shards
 	log    *slog.Logger
-	inbox  chan func()
-	ctx    context.Context
+	inbox  inbox
+	ctx    context.Context // of invocations
+	end    context.CancelFunc
 	wg     sync.WaitGroup
 
 	// Owned by Run's goroutine.
@@ -85,13 +88,14 @@ type Coordinator struct {
 	counters Counters
 	list     []Worker
 	reasons  []string
+	degraded []string
 }
 
 type pool struct {
 	name    string
 	seats   []uint32 // worker on each seat, 0 for none
 	taken   []bool   // seats on which a worker has sat
-	fails   int      // starts that failed in a row
+	fails   int      // rounds of starts that failed, since the last worker that proved itself
 	retryAt time.Time
 	stopped string // why nothing is started any more
 }
@@ -101,25 +105,28 @@ func New(cfg Config, start Start, shards Shards, log *slog.Logger) (*Coordinator
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	c := &Coordinator{cfg: cfg, start: start, shards: shards, log: log, inbox: make(chan func(), 1024),
+	c := &Coordinator{cfg: cfg, start: start, shards: shards, log: log, inbox: newInbox(),
 		workers: map[uint32]*worker{}, ready: make(chan struct{})}
 	for _, name := range cfg.Pools {
 		c.pools = append(c.pools, pool{name: name, seats: make([]uint32, cfg.Seats), taken: make([]bool, cfg.Seats)})
 	}
+	// Invocations outlive Run until the shards have drained: whoever stops the gateway stops the service last.
+	c.ctx, c.end = context.WithCancel(context.Background())
+	c.tell()
 	return c, nil
 }
 
-// Run starts the workers and keeps them until ctx ends; then it waits until every invocation has returned.
+// Run starts the workers and keeps them until ctx ends; Wait then waits for their invocations.
 func (c *Coordinator) Run(ctx context.Context) {
-	// Invocations outlive ctx's end until the shards have drained: whoever stops the gateway stops the service last.
-	c.ctx = context.WithoutCancel(ctx)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	c.review()
 	for {
 		select {
-		case f := <-c.inbox:
-			f()
+		case <-c.inbox.wake:
+			for _, f := range c.inbox.take() {
+				f()
+			}
 		case <-tick.C:
 		case <-ctx.Done():
 			return
@@ -131,37 +138,36 @@ func (c *Coordinator) Run(ctx context.Context) {
 // Wait returns when every invocation has returned. It is for after Run, when the service that runs them has been closed.
 func (c *Coordinator) Wait() { c.wg.Wait() }
 
+// Abandon ends the calls that wait for invocations: after Run, for those that run where the gateway can't end them.
+func (c *Coordinator) Abandon() { c.end() }
+
 // Ready is closed when every seat of every pool has had a worker.
 func (c *Coordinator) Ready() <-chan struct{} { return c.ready }
 
 // Joined tells that a worker's connection to one shard has joined. The shard has it already.
-func (c *Coordinator) Joined(id uint32) { c.post(func() { c.joined(id) }) }
+func (c *Coordinator) Joined(id uint32) { c.inbox.post(func() { c.joined(id) }) }
 
 // Lost tells that a worker's connection to a shard has ended.
-func (c *Coordinator) Lost(id uint32, why string) { c.post(func() { c.lost(id, why) }) }
+func (c *Coordinator) Lost(id uint32, why string) { c.inbox.post(func() { c.lost(id, why) }) }
 
 // Draining tells that a worker announced its end.
-func (c *Coordinator) Draining(id uint32) { c.post(func() { c.draining(id, "it announced its end") }) }
-
-// post never blocks a shard: the inbox is deeper than all connections' events together, and what is lost in a flood
-// beyond it shows again as a worker that answers nothing.
-func (c *Coordinator) post(f func()) {
-	select {
-	case c.inbox <- f:
-	default:
-	}
+func (c *Coordinator) Draining(id uint32) {
+	c.inbox.post(func() { c.draining(id, "it announced its end") })
 }
 
 func (c *Coordinator) joined(id uint32) {
 	w := c.workers[id]
-	if w == nil || w.state != Invoked {
+	if w == nil || w.state == Gone {
+		c.shards.Disconnect(id, "it joined after it had been given up")
+		return
+	}
+	if w.state != Invoked {
 		return
 	}
 	if w.conns++; w.conns < c.cfg.Conns {
 		return
 	}
 	w.state, w.joined = Standby, time.Now()
-	c.pools[w.pool].fails = 0
 	c.count(func(n *Counters) { n.Joined++ })
 	c.log.Info("worker joined", "worker", id, "stage", c.pools[w.pool].name, "after", w.joined.Sub(w.invoked).Round(time.Millisecond))
 }
@@ -173,6 +179,9 @@ func (c *Coordinator) lost(id uint32, why string) {
 	}
 	c.log.Warn("worker lost", "worker", id, "stage", c.pools[w.pool].name, "state", w.state.String(), "reason", why)
 	c.count(func(n *Counters) { n.Lost++ })
+	if !w.proven {
+		c.backOff(&c.pools[w.pool])
+	}
 	c.retire(w, why)
 }
 
@@ -233,8 +242,11 @@ func (c *Coordinator) returned(id uint32, err error) {
 	c.retire(w, "its invocation ended")
 }
 
-// backOff waits twice as long after each start that failed in a row.
+// backOff waits twice as long after each start that failed in a row. Failures of workers that were started together are one.
 func (c *Coordinator) backOff(p *pool) {
+	if time.Now().Before(p.retryAt) {
+		return
+	}
 	d := c.cfg.BackoffMin << min(p.fails, 20)
 	if d > c.cfg.BackoffMax || d <= 0 {
 		d = c.cfg.BackoffMax

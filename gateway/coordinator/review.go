@@ -13,11 +13,16 @@ func (c *Coordinator) review() {
 	now := time.Now()
 	c.expire(now)
 	changed := false
+	var leaving []*worker
 	for i := range c.pools {
-		changed = c.seat(i) || changed
+		gone, any := c.seat(i)
+		leaving, changed = append(leaving, gone...), changed || any
 	}
 	if changed {
 		c.publish()
+	}
+	for _, w := range leaving { // a shard that adopts a placement ends its connection; one that skipped its placement does not
+		c.retire(w, "another has its seat")
 	}
 	for i := range c.pools {
 		c.fill(i, now)
@@ -28,6 +33,10 @@ func (c *Coordinator) review() {
 // expire gives up workers that do not join, and has those replaced whose lifetime nears its end.
 func (c *Coordinator) expire(now time.Time) {
 	for _, w := range c.sorted() {
+		if !w.proven && (w.state == Standby || w.state == Active) && now.Sub(w.joined) > c.cfg.BackoffMax {
+			w.proven = true
+			c.pools[w.pool].fails = 0
+		}
 		switch {
 		case w.state == Invoked && now.Sub(w.invoked) > c.cfg.JoinTimeout:
 			c.count(func(n *Counters) { n.Late++ })
@@ -40,8 +49,9 @@ func (c *Coordinator) expire(now time.Time) {
 	}
 }
 
-// seat gives empty seats, and seats of workers that drain, to workers standing by. It reports whether any changed.
-func (c *Coordinator) seat(i int) (changed bool) {
+// seat gives empty seats, and seats of workers that drain, to workers standing by. It reports whether any changed, and
+// who has lost one.
+func (c *Coordinator) seat(i int) (leaving []*worker, changed bool) {
 	p := &c.pools[i]
 	for s, id := range p.seats {
 		old := c.workers[id]
@@ -50,17 +60,14 @@ func (c *Coordinator) seat(i int) (changed bool) {
 		}
 		next := c.standby(i)
 		if next == nil {
-			return changed
+			return leaving, changed
 		}
 		p.seats[s] = next.id
 		next.state, next.seat = Active, s
 		changed = true
-		if old != nil { // it drains: its connections close when the shards adopt the placement
+		if old != nil { // it drains
 			old.seat = -1
-			old.state = Gone
-			if old.returned {
-				delete(c.workers, old.id)
-			}
+			leaving = append(leaving, old)
 		}
 		if p.taken[s] {
 			c.count(func(n *Counters) { n.HandOffs++ })
@@ -68,7 +75,7 @@ func (c *Coordinator) seat(i int) (changed bool) {
 		p.taken[s] = true
 		c.log.Info("worker seated", "worker", next.id, "stage", p.name, "seat", s)
 	}
-	return changed
+	return leaving, changed
 }
 
 // standby returns the worker of pool i that has stood by longest.
@@ -121,7 +128,7 @@ func (c *Coordinator) fill(i int, now time.Time) {
 		c.count(func(n *Counters) { n.Invoked++ })
 		c.wg.Go(func() {
 			err := c.start(c.ctx, id, i)
-			c.inbox <- func() { c.returned(id, err) }
+			c.inbox.post(func() { c.returned(id, err) })
 		})
 	}
 }
@@ -144,11 +151,15 @@ func (c *Coordinator) sorted() []*worker {
 // tell publishes what status shows.
 func (c *Coordinator) tell() {
 	var list []Worker
+	standing := make([]int, len(c.pools))
 	for _, w := range c.sorted() {
+		if w.state == Standby {
+			standing[w.pool]++
+		}
 		list = append(list, Worker{ID: w.id, Pool: w.pool, Stage: c.pools[w.pool].name, State: w.state.String(), Seat: w.seat,
 			Since: w.invoked, Joined: w.joined, Ends: w.deadline})
 	}
-	var reasons []string
+	var reasons, degraded []string
 	for i := range c.pools {
 		p := &c.pools[i]
 		empty := 0
@@ -161,11 +172,19 @@ func (c *Coordinator) tell() {
 			reasons = append(reasons, fmt.Sprintf("stage %s: %d of %d seats have no worker", p.name, empty, len(p.seats)))
 		}
 		if p.stopped != "" {
-			reasons = append(reasons, fmt.Sprintf("stage %s: no workers are started: %s", p.name, p.stopped))
+			why := fmt.Sprintf("stage %s: no workers are started until the gateway is restarted: %s", p.name, p.stopped)
+			if empty > 0 {
+				reasons = append(reasons, why)
+			} else {
+				degraded = append(degraded, why)
+			}
+		}
+		if n := standing[i]; n < c.cfg.Standby && empty == 0 {
+			degraded = append(degraded, fmt.Sprintf("stage %s: %d of %d workers stand by", p.name, n, c.cfg.Standby))
 		}
 	}
 	c.mu.Lock()
-	c.list, c.reasons = list, reasons
+	c.list, c.reasons, c.degraded = list, reasons, degraded
 	c.mu.Unlock()
 }
 
@@ -174,4 +193,11 @@ func (c *Coordinator) Status() (workers []Worker, n Counters, notReady []string)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return append([]Worker(nil), c.list...), c.counters, append([]string(nil), c.reasons...)
+}
+
+// Degraded returns what is not as it should be though every seat has a worker.
+func (c *Coordinator) Degraded() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]string(nil), c.degraded...)
 }

@@ -30,6 +30,7 @@ type worker struct {
 	invoked  time.Time
 	joined   time.Time
 	deadline time.Time // when it is replaced at the latest
+	proven   bool      // it has lived for longer than starts are backed off
 	returned bool      // its invocation has ended
 }
 
