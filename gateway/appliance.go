@@ -61,8 +61,12 @@ func newAppliance(cfg applianceConfig, log *slog.Logger) (_ *appliance, err erro
 	if cfg.Dataplane.Seed == 0 {
 		cfg.Dataplane.Seed = randomSeed()
 	}
+	cfg.Dataplane.Verdicts = int(nf.NumVerdicts)
 	cfg.Dataplane.Chains, cfg.Dataplane.Stages, cfg.Dataplane.Classify = cfg.Plan.chains, cfg.Plan.stages, cfg.Plan.classify
 	if err := cfg.Dataplane.Validate(); err != nil {
+		return nil, err
+	}
+	if err := cfg.Fleet.check(); err != nil {
 		return nil, err
 	}
 	if a.events, err = console.OpenEventLog(cfg.Events); err != nil {
@@ -180,6 +184,7 @@ func (a *appliance) close() error {
 		errs = append(errs, a.workers.close())
 	}
 	if a.coord != nil {
+		a.coord.Abandon() // what runs elsewhere ends by its own limit, which may be a quarter of an hour away
 		a.coord.Wait()
 	}
 	for _, s := range a.shards {
@@ -262,13 +267,18 @@ func (r *reports) keep(worker uint32, json []byte) {
 	r.by[worker] = append(r.by[worker][:0], json...)
 }
 
-// all returns copies of the newest reports of the workers there are; those of workers long gone are forgotten.
+// all returns copies of the newest reports of the workers there are; those that are no JSON are left out.
 func (r *reports) all() map[uint32]json.RawMessage {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	m := make(map[uint32]json.RawMessage, len(r.by))
 	for w, text := range r.by {
 		m[w] = bytes.Clone(text)
+	}
+	r.mu.Unlock()
+	for w, text := range m {
+		if !json.Valid(text) { // one worker's word must not cost the whole status
+			delete(m, w)
+		}
 	}
 	return m
 }

@@ -52,6 +52,26 @@ type fleet struct {
 	pools    map[uint32]int
 }
 
+// check refuses what can not work, before a port is touched.
+func (c *fleetConfig) check() error {
+	host, _, err := net.SplitHostPort(c.Listen)
+	ip := net.ParseIP(host)
+	switch {
+	case err != nil:
+		return fmt.Errorf("relay-listen: found %q, expected host:port: %w", c.Listen, err)
+	case !c.TLS && !ip.IsLoopback():
+		return fmt.Errorf("relay-tls is off but workers are listened for on %s: packets would cross a network in the clear; listen on loopback or leave TLS on", c.Listen)
+	case c.Remote && c.Lambda.Endpoint == "" && os.Getenv("AWS_ENDPOINT_URL_LAMBDA") == "" && len(c.Advertise) == 0 && (ip.IsLoopback() || ip.IsUnspecified() || host == ""):
+		return fmt.Errorf("relay-listen is %s: workers on AWS can't dial that; listen on an address of this machine that they reach, or name one with --relay-advertise", c.Listen)
+	case c.Remote:
+		return nil
+	}
+	if _, err := os.Stat(c.Bootstrap); err != nil {
+		return fmt.Errorf("bootstrap %s: %w; build it with `make build`, or name it with --bootstrap", c.Bootstrap, err)
+	}
+	return nil
+}
+
 func newFleet(cfg fleetConfig, p *plan, conns int, joined func(*relay.Conn), log *slog.Logger) (_ *fleet, err error) {
 	f := &fleet{cfg: cfg, plan: p, conns: conns, pools: map[uint32]int{}}
 	defer func() {
@@ -59,12 +79,13 @@ func newFleet(cfg fleetConfig, p *plan, conns int, joined func(*relay.Conn), log
 			err = errors.Join(err, f.close())
 		}
 	}()
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
 	if cfg.TLS {
 		if f.identity, err = record.NewIdentity(); err != nil {
 			return nil, err
 		}
-	} else if host, _, err := net.SplitHostPort(cfg.Listen); err != nil || !net.ParseIP(host).IsLoopback() {
-		return nil, fmt.Errorf("relay-tls is off but workers are listened for on %s: packets would cross a network in the clear; listen on loopback or leave TLS on", cfg.Listen)
 	}
 	f.listener, err = relay.Listen(relay.Config{Address: cfg.Listen, TLS: cfg.TLS, Identity: f.identity, Joined: joined, Log: log})
 	if err != nil {
@@ -78,9 +99,6 @@ func newFleet(cfg fleetConfig, p *plan, conns int, joined func(*relay.Conn), log
 			return nil, err
 		}
 		return f, nil
-	}
-	if _, err := os.Stat(cfg.Bootstrap); err != nil {
-		return nil, fmt.Errorf("bootstrap %s: %w; build it with `make build`, or name it with --bootstrap", cfg.Bootstrap, err)
 	}
 	f.local, err = locallambda.New(locallambda.Config{Seed: cfg.Seed, Logger: log, Functions: []locallambda.Function{{
 		Name: cfg.Function, Artifact: cfg.Bootstrap, MemoryMB: cfg.MemoryMB, Timeout: cfg.Lifetime, CPUs: cfg.CPUs, ColdStart: cfg.ColdStart,

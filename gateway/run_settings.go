@@ -37,6 +37,9 @@ type runSettings struct {
 // defaultAdmin is where the console listens, and where status and top look.
 const defaultAdmin = "127.0.0.1:9478"
 
+// maxParked is how many packets one side of a queue can park: 4 GiB of frames.
+const maxParked = 1 << 20
+
 func (s *runSettings) flags(fs *pflag.FlagSet) {
 	s.dp, s.workers = dataplane.Defaults(), coordinator.Defaults()
 	fs.StringVar(&s.config, "config", "", "configuration file: the chains, and any of these settings")
@@ -133,6 +136,9 @@ func (s *runSettings) load(fs *pflag.FlagSet, lookup func(string) (string, bool)
 	}
 	x.Override, x.Jumbo, x.Port.ZeroCopy = s.allowPort, s.jumbo, s.zeroCopy
 	x.Port.FillRing = min(2048, powerOfTwo(s.slots/2))
+	if s.slots < 64 || s.slots > maxParked {
+		return cfg, fmt.Errorf("slots: %d packets parked a queue and side; 64 to %d are possible", s.slots, maxParked)
+	}
 	if err := cfg.Dataplane.Validate(); err != nil {
 		return cfg, err
 	}

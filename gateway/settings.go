@@ -25,6 +25,7 @@ func envName(flag string) string {
 func settle(flags *pflag.FlagSet, keys []chain.Key, lookupEnv func(string) (string, bool)) error {
 	var errs []error
 	var problems nf.Problems
+	var set []*pflag.Flag
 	for _, k := range keys {
 		f := flags.Lookup(k.Name)
 		switch {
@@ -44,6 +45,7 @@ func settle(flags *pflag.FlagSet, keys []chain.Key, lookupEnv func(string) (stri
 				if err := f.Value.Set(v); err != nil {
 					problems = append(problems, k.Places[i].Problem("%s: found %q, expected %s: %v", k.Name, v, f.Value.Type(), err))
 				}
+				set = append(set, f)
 			}
 		}
 	}
@@ -55,7 +57,11 @@ func settle(flags *pflag.FlagSet, keys []chain.Key, lookupEnv func(string) (stri
 		if err := f.Value.Set(v); err != nil {
 			errs = append(errs, fmt.Errorf("environment variable %s: found %q, expected %s: %w", envName(f.Name), v, f.Value.Type(), err))
 		}
+		set = append(set, f)
 	})
+	for _, f := range set {
+		f.Changed = true // for those who ask whether somebody chose the value
+	}
 	if len(problems) > 0 {
 		errs = append(errs, problems)
 	}

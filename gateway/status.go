@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/granule-nf/granule/gateway/console"
@@ -30,8 +31,20 @@ func (a *appliance) status() *console.Status {
 	for side := range ingress.Side(2) {
 		s.Ports[side.String()] = l.Wire[side]
 	}
+	if a.wire != nil && a.wire.wire != nil {
+		for side, r := range a.wire.wire.Report().Ports {
+			s.Attached[ingress.Side(side).String()] = r
+			if r.ModeAsked != r.Mode {
+				s.Degraded = append(s.Degraded, fmt.Sprintf("%s port %s: the XDP program runs in %s mode, %s was asked for", r.Side, r.Interface, r.Mode, r.ModeAsked))
+			}
+			if !r.Carrier {
+				s.Degraded = append(s.Degraded, fmt.Sprintf("%s port %s: the link is down", r.Side, r.Interface))
+			}
+		}
+	}
 	if a.coord != nil {
 		s.Workers, s.Fleet, s.NotReady = a.coord.Status()
+		s.Degraded = append(s.Degraded, a.coord.Degraded()...)
 	}
 	if a.workers != nil {
 		s.Refused = a.workers.refused()

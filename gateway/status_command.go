@@ -87,7 +87,11 @@ func printStatus(w io.Writer, s *console.Status) {
 	if !s.Ready {
 		state = "not ready: " + strings.Join(s.NotReady, "; ")
 	}
-	fmt.Fprintf(w, "granule %s, up %s, %s\n\n", s.Version, s.Time.Sub(s.Started).Round(time.Second), state)
+	fmt.Fprintf(w, "granule %s, up %s, %s\n", s.Version, s.Time.Sub(s.Started).Round(time.Second), state)
+	for _, why := range s.Degraded {
+		fmt.Fprintln(w, "degraded:", why)
+	}
+	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "packets\treceived\tinjected\tforwarded\tbypassed\tdropped\tin flight\t")
 	row := func(name string, a console.Account) {

@@ -29,6 +29,9 @@ func topCommand() *cobra.Command {
 }
 
 func top(ctx context.Context, w io.Writer, admin string, every time.Duration, count int) error {
+	if every <= 0 {
+		return fmt.Errorf("--every %v: a time above 0 is expected", every)
+	}
 	var last *console.Status
 	for n := 0; count == 0 || n < count; n++ {
 		if n > 0 {
@@ -44,6 +47,9 @@ func top(ctx context.Context, w io.Writer, admin string, every time.Duration, co
 		}
 		if count != 1 {
 			fmt.Fprint(w, "\x1b[H\x1b[2J") // home, clear
+		}
+		if last != nil && !last.Started.Equal(s.Started) {
+			last = nil // another gateway than a moment ago: its counters began anew
 		}
 		printRates(w, last, s)
 		printStatus(w, s)

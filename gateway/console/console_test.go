@@ -213,3 +213,35 @@ func TestEventLog(t *testing.T) {
 		t.Errorf("a file that can't be opened: %v", err)
 	}
 }
+
+// A path that holds something else than a dead gateway's socket is left alone.
+func TestListenRemovesNothingButSockets(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "precious")
+	if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := Listen(Config{Address: "unix:" + path, Status: exampleStatus, Reasons: &exampleReasons}); err == nil {
+		s.Close()
+		t.Error("the gateway listens where a file was")
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("the file is gone: %v", err)
+	}
+}
+
+// Close ends a server that never served, too: its address is free again.
+func TestCloseWithoutServe(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "admin")
+	s, err := Listen(Config{Address: "unix:" + path, Status: exampleStatus, Reasons: &exampleReasons})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, err := os.Stat(path); err != nil || f.Mode().Perm() != 0o660 {
+		t.Errorf("the socket's mode is %v, %v; expected 0660", f.Mode(), err)
+	}
+	s.Close()
+	if c, err := net.Dial("unix", path); err == nil {
+		c.Close()
+		t.Error("the address is still listened on")
+	}
+}

@@ -46,6 +46,12 @@ func Listen(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("admin address %s: %w; another gateway may have it: choose one with --admin", cfg.Address, err)
 	}
+	if network == "unix" {
+		// Profiles and command lines are for root and the group that the folder lets in, whatever the umask.
+		if err := os.Chmod(address, 0o660); err != nil {
+			return nil, errors.Join(fmt.Errorf("admin address %s: %w", cfg.Address, err), l.Close())
+		}
+	}
 	reg := prometheus.NewPedanticRegistry()
 	reg.MustRegister(newCollector(cfg.Status, cfg.Reasons, cfg.Refused), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
@@ -67,6 +73,9 @@ func removeStale(path string) error {
 	if c, err := net.Dial("unix", path); err == nil {
 		c.Close()
 		return fmt.Errorf("admin address unix:%s: a gateway answers there: choose another with --admin", path)
+	}
+	if f, err := os.Lstat(path); err == nil && f.Mode().Type() != os.ModeSocket {
+		return fmt.Errorf("admin address unix:%s: found a file that is no socket (%s); name another path with --admin, or remove it", path, f.Mode())
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("admin address unix:%s: %w", path, err)
@@ -92,6 +101,7 @@ func (s *Server) Close() {
 	if s.http.Shutdown(ctx) != nil {
 		s.http.Close()
 	}
+	_ = s.listener.Close() // of a server that never served; otherwise it is closed already
 }
 
 func (c *Config) livez(w http.ResponseWriter, _ *http.Request) {

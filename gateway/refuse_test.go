@@ -1,0 +1,66 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A key of the file or the environment is somebody's choice as a flag is: on a capture file it is not overruled.
+func TestCaptureFilesKeepWhatTheFileSays(t *testing.T) {
+	offline := []string{"--inside", "pcap:a", "--outside", "pcap:b", "--relay-tls", "on"}
+	_, cfg, err := loadText(t, oneChain+"max-delay: 3s\nadmin: 127.0.0.1:1\n", map[string]string{"GRANULE_WORKER_TIMEOUT": "2s"}, offline...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cfg.Dataplane; d.MaxDelay != 3*time.Second || d.WorkerTimeout != 2*time.Second || cfg.Admin != "127.0.0.1:1" {
+		t.Errorf("max-delay %v, worker-timeout %v, admin %q; expected 3s of the file, 2s of the environment, 127.0.0.1:1 of the file", d.MaxDelay, d.WorkerTimeout, cfg.Admin)
+	}
+}
+
+func TestImpossibleNumbersAreRefused(t *testing.T) {
+	for _, tt := range []struct{ arg, want string }{
+		{"--slots=-5", "slots: -5"},
+		{"--slots=9999999", "slots: 9999999"},
+		{"--worker-join=0s", "worker-join: 0s"},
+		{"--flow-idle=-1s", "flow-idle: -1s"},
+		{"--flush-after=3s", "flush-after: 3s"},
+	} {
+		if _, _, err := loadText(t, oneChain, nil, tt.arg); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v; expected an error with %q", tt.arg, err, tt.want)
+		}
+	}
+}
+
+// What a worker reports is a stranger's word: text that is no JSON must not cost the status of the whole gateway.
+func TestReportThatIsNoJSON(t *testing.T) {
+	var r reports
+	r.keep(1, []byte("{\"fine\": 1}"))
+	r.keep(2, []byte("not json"))
+	r.keep(3, nil)
+	text, err := json.Marshal(r.all())
+	if err != nil || !strings.Contains(string(text), "fine") {
+		t.Errorf("%s, %v; expected the report of worker 1", text, err)
+	}
+}
+
+// A fleet that can't work is refused before a port is touched.
+func TestFleetIsChecked(t *testing.T) {
+	for _, tt := range []struct {
+		cfg  fleetConfig
+		want string
+	}{
+		{fleetConfig{Listen: "nowhere", TLS: true}, "expected host:port"},
+		{fleetConfig{Listen: "10.0.0.1:0"}, "in the clear"},
+		{fleetConfig{Listen: "127.0.0.1:0", TLS: true, Remote: true}, "can't dial"},
+		{fleetConfig{Listen: "127.0.0.1:0", TLS: true, Bootstrap: "/no/such"}, "make build"},
+		{fleetConfig{Listen: "127.0.0.1:0", TLS: true, Remote: true, Advertise: []string{"10.0.0.1:1"}}, ""},
+	} {
+		t.Setenv("AWS_ENDPOINT_URL_LAMBDA", "")
+		err := tt.cfg.check()
+		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%+v: %v; expected %q", tt.cfg, err, tt.want)
+		}
+	}
+}
