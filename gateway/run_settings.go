@@ -59,6 +59,7 @@ func (s *runSettings) flags(fs *pflag.FlagSet) {
 	fs.IntVar(&s.slots, "slots", 8192, "packets that can be parked, a queue and side, 4 KiB each")
 	fs.IntVar(&s.dp.Flows, "flows", s.dp.Flows, "flows that the flow table holds, a queue, 112 bytes each")
 	fs.DurationVar(&s.dp.FlowIdle, "flow-idle", s.dp.FlowIdle, "after this long without a packet a flow is forgotten")
+	fs.DurationVar(&s.dp.Spin, "spin", s.dp.Spin, "how long a shard goes on asking for answers before it sleeps")
 	fs.IntVar(&s.dp.Burst, "burst", s.dp.Burst, "frames taken from a port in one go")
 
 	fs.IntVar(&s.workers.Seats, "workers", s.workers.Seats, "workers that share a stage")

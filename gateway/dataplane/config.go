@@ -52,8 +52,9 @@ type Config struct {
 	Slots          int           // packets parked at once, both sides together
 	Flows          int           // flow table entries
 	FlowIdle       time.Duration
-	Burst          int // frames taken from a port in one go
-	IdleRounds     int // empty turns before the shard sleeps
+	Burst          int           // frames taken from a port in one go
+	IdleRounds     int           // empty turns before the shard sleeps
+	Spin           time.Duration // how long the shard goes on asking while packets are at workers, before it sleeps
 	Seed           uint64
 	WaitForWorkers bool // take nothing in while packets wait: for a capture file, which can't be late
 }
@@ -64,7 +65,7 @@ func Defaults() Config {
 		Classify: func([]byte, uint32) int { return 0 },
 		MaxDelay: 2 * time.Second, FlushAfter: 50 * time.Microsecond, WorkerTimeout: time.Second,
 		FailureClosed: true, OverloadClosed: true,
-		Verdicts: int(maxVerdict) + 1, Slots: 16384, Flows: 1 << 18, FlowIdle: 5 * time.Minute, Burst: 128, IdleRounds: 2,
+		Verdicts: int(maxVerdict) + 1, Slots: 16384, Flows: 1 << 18, FlowIdle: 5 * time.Minute, Burst: 128, IdleRounds: 2, Spin: 100 * time.Microsecond,
 	}
 }
 

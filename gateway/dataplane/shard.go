@@ -38,6 +38,7 @@ type Shard struct {
 	step        int64 // by how much the system's clock has been set since then; for what workers are told
 	nextBeat    int64
 	nextReport  int64
+	awakeTill   int64 // while packets are at workers: an answer is near, and waking up takes longer than asking
 	nextCheck   int64 // when to look for what is late
 	led         Ledger
 	stopBy      int64
@@ -108,9 +109,12 @@ func (s *Shard) Run() {
 	defer s.close()
 	idle := 0
 	for {
-		worked, more := s.turn(idle > s.cfg.IdleRounds)
+		worked, more := s.turn(idle > s.cfg.IdleRounds && s.now >= s.awakeTill)
 		if worked {
 			idle = 0
+			if s.slots.inUse[0]+s.slots.inUse[1] > 0 {
+				s.awakeTill = s.now + s.cfg.Spin.Nanoseconds()
+			}
 		} else {
 			idle++
 		}
