@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -18,6 +20,7 @@ import (
 	"github.com/granule-nf/granule/gateway/console"
 	"github.com/granule-nf/granule/perf/topo"
 	"github.com/granule-nf/granule/perf/traffic"
+	"github.com/granule-nf/granule/relay/wire"
 )
 
 // The tests of this file run the real thing: the binary, AF_XDP ports on veth, local Lambda workers as processes, and
@@ -355,6 +358,45 @@ func TestLiveGarbageAtTheRelay(t *testing.T) {
 		return err == nil && sum(s.Refused) >= 20
 	})
 	l.closed(false)
+}
+
+// Somebody who knows the protocol and no token gets in neither as a worker that is there nor as one that is not.
+func TestLiveWrongAndReplayedTokens(t *testing.T) {
+	l := newLive(t, "--relay-listen", "127.0.0.1:7443")
+	l.standby()
+	l.intact(l.transfer(16<<20, func() {
+		for worker := range uint32(20) {
+			err := l.topo.Gateway.Do(func() error {
+				raw, err := net.Dial("tcp", "127.0.0.1:7443")
+				if err != nil {
+					return err
+				}
+				c := tls.Client(raw, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13, NextProtos: []string{wire.ALPN}})
+				defer c.Close()
+				hello := wire.Hello{Version: wire.Version, Worker: worker, Epoch: 1, Credit: 1 << 20}
+				if _, err := c.Write(hello.Append(nil)); err != nil {
+					return err
+				}
+				_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+				answer, err := io.ReadAll(c)
+				if len(answer) > 0 && wire.Type(answer[0]) == wire.TypeWelcome {
+					t.Errorf("worker %d without a token was welcomed", worker)
+				}
+				if errors.Is(err, os.ErrDeadlineExceeded) {
+					return err
+				}
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}))
+	s := l.closed(false)
+	// Workers 1 and 2 have joined: their tokens are used. The others are known to nobody.
+	if s.Refused["used"] < 2 || s.Refused["unknown"] < 10 || s.Fleet.Lost > 0 {
+		t.Errorf("refused: %v, workers lost: %d", s.Refused, s.Fleet.Lost)
+	}
 }
 
 func TestLiveLinkFlaps(t *testing.T) {
