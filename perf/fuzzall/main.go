@@ -45,7 +45,9 @@ func main() {
 func fuzz(pkg, target string, d time.Duration) bool {
 	cmd := exec.Command("go", "test", "-run", "^$", "-fuzz", "^"+target+"$", "-fuzztime", d.String(), "-fuzzminimizetime", "1x", pkg)
 	out, err := cmd.CombinedOutput()
-	if err != nil {
+	// The engine now and then reports its own deadline as a failure; what it finds it writes to a file.
+	ownDeadline := strings.Contains(string(out), "context deadline exceeded") && !strings.Contains(string(out), "Failing input")
+	if err != nil && !ownDeadline {
 		fmt.Printf("FAIL %s %s\n%s", pkg, target, out)
 		return false
 	}
