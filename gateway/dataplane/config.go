@@ -65,7 +65,7 @@ func Defaults() Config {
 		Classify: func([]byte, uint32) int { return 0 },
 		MaxDelay: 2 * time.Second, FlushAfter: 50 * time.Microsecond, WorkerTimeout: time.Second,
 		FailureClosed: true, OverloadClosed: true,
-		Verdicts: int(maxVerdict) + 1, Slots: 16384, Flows: 1 << 18, FlowIdle: 5 * time.Minute, Burst: 128, IdleRounds: 2, Spin: 100 * time.Microsecond,
+		Verdicts: int(maxVerdict) + 1, Slots: 16384, Flows: 1 << 18, FlowIdle: 5 * time.Minute, Burst: 128, IdleRounds: 2,
 	}
 }
 
