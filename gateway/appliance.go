@@ -46,7 +46,6 @@ type applianceConfig struct {
 	Fleet     fleetConfig
 	Admin     string // "" for none
 	Events    string // "" for none
-	GOMemory  int64  // GOMEMLIMIT in bytes, 0 for none
 }
 
 // newAppliance opens everything that can fail, in the order in which a failure costs least, and moves no packet yet.
