@@ -67,7 +67,6 @@ func (c *Config) Validate() error {
 // Coordinator runs the workers of all pools.
 type Coordinator struct {
 	cfg    Config
-	start  Start
 	shards Shards
 	log    *slog.Logger
 	inbox  inbox
@@ -82,6 +81,10 @@ type Coordinator struct {
 	version uint64
 	ready   chan struct{}
 	isReady bool
+	running *Generation // whose workers have the seats
+	next    *rollout    // of the one that is to follow it; nil if there is none
+	failed  Rollout     // Failed and Why of the last one that was given up
+	since   time.Time   // when running was seated
 
 	// Shared with status.
 	mu       sync.Mutex
@@ -89,15 +92,21 @@ type Coordinator struct {
 	list     []Worker
 	reasons  []string
 	degraded []string
+	rollout  Rollout
 }
 
 type pool struct {
 	name    string
 	seats   []uint32 // worker on each seat, 0 for none
 	taken   []bool   // seats on which a worker has sat
-	fails   int      // rounds of starts that failed, since the last worker that proved itself
-	retryAt time.Time
+	starts  backOff
 	stopped string // why nothing is started any more
+}
+
+// backOff is when a pool may start workers again.
+type backOff struct {
+	fails   int // rounds of starts that failed, since the last worker that proved itself
+	retryAt time.Time
 }
 
 // New makes a coordinator; Run must be called.
@@ -105,8 +114,8 @@ func New(cfg Config, start Start, shards Shards, log *slog.Logger) (*Coordinator
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	c := &Coordinator{cfg: cfg, start: start, shards: shards, log: log, inbox: newInbox(),
-		workers: map[uint32]*worker{}, ready: make(chan struct{})}
+	c := &Coordinator{cfg: cfg, shards: shards, log: log, inbox: newInbox(), workers: map[uint32]*worker{}, ready: make(chan struct{}),
+		running: &Generation{Number: 1, Start: start}, since: time.Now()}
 	for _, name := range cfg.Pools {
 		c.pools = append(c.pools, pool{name: name, seats: make([]uint32, cfg.Seats), taken: make([]bool, cfg.Seats)})
 	}
@@ -180,7 +189,7 @@ func (c *Coordinator) lost(id uint32, why string) {
 	c.log.Warn("worker lost", "worker", id, "stage", c.pools[w.pool].name, "state", w.state.String(), "reason", why)
 	c.count(func(n *Counters) { n.Lost++ })
 	if !w.proven {
-		c.backOff(&c.pools[w.pool])
+		c.backOff(c.startsOf(w))
 	}
 	c.retire(w, why)
 }
@@ -232,27 +241,31 @@ func (c *Coordinator) returned(id uint32, err error) {
 	if err != nil || early {
 		c.log.Warn("invocation ended", "worker", id, "stage", p.name, "state", w.state.String(), "error", err)
 	}
-	if errors.Is(err, ErrFatal) {
+	switch {
+	case errors.Is(err, ErrFatal) && w.of != c.running: // the workers that there are go on
+		c.giveUp(err.Error())
+		return
+	case errors.Is(err, ErrFatal):
 		p.stopped = err.Error()
 		c.log.Error("no more workers are started", "stage", p.name, "error", err)
 	}
 	if early {
-		c.backOff(p)
+		c.backOff(c.startsOf(w))
 	}
 	c.retire(w, "its invocation ended")
 }
 
 // backOff waits twice as long after each start that failed in a row. Failures of workers that were started together are one.
-func (c *Coordinator) backOff(p *pool) {
-	if time.Now().Before(p.retryAt) {
+func (c *Coordinator) backOff(b *backOff) {
+	if time.Now().Before(b.retryAt) {
 		return
 	}
-	d := c.cfg.BackoffMin << min(p.fails, 20)
+	d := c.cfg.BackoffMin << min(b.fails, 20)
 	if d > c.cfg.BackoffMax || d <= 0 {
 		d = c.cfg.BackoffMax
 	}
-	p.fails++
-	p.retryAt = time.Now().Add(d)
+	b.fails++
+	b.retryAt = time.Now().Add(d)
 }
 
 func (c *Coordinator) count(f func(*Counters)) {

@@ -12,8 +12,7 @@ import (
 func (c *Coordinator) review() {
 	now := time.Now()
 	c.expire(now)
-	changed := false
-	var leaving []*worker
+	leaving, changed := c.turnOver(now)
 	for i := range c.pools {
 		gone, any := c.seat(i)
 		leaving, changed = append(leaving, gone...), changed || any
@@ -35,13 +34,13 @@ func (c *Coordinator) expire(now time.Time) {
 	for _, w := range c.sorted() {
 		if !w.proven && (w.state == Standby || w.state == Active) && now.Sub(w.joined) > c.cfg.BackoffMax {
 			w.proven = true
-			c.pools[w.pool].fails = 0
+			c.startsOf(w).fails = 0
 		}
 		switch {
 		case w.state == Invoked && now.Sub(w.invoked) > c.cfg.JoinTimeout:
 			c.count(func(n *Counters) { n.Late++ })
 			c.log.Warn("worker did not join in time", "worker", w.id, "stage", c.pools[w.pool].name, "limit", c.cfg.JoinTimeout)
-			c.backOff(&c.pools[w.pool])
+			c.backOff(c.startsOf(w))
 			c.retire(w, "it did not join in time")
 		case (w.state == Active || w.state == Standby) && now.After(w.deadline):
 			c.draining(w.id, "its lifetime nears its end")
@@ -78,11 +77,11 @@ func (c *Coordinator) seat(i int) (leaving []*worker, changed bool) {
 	return leaving, changed
 }
 
-// standby returns the worker of pool i that has stood by longest.
+// standby returns the worker of pool i and the running generation that has stood by longest.
 func (c *Coordinator) standby(i int) *worker {
 	var best *worker
 	for _, w := range c.workers {
-		if w.pool == i && w.state == Standby && (best == nil || w.id < best.id) {
+		if w.pool == i && w.of == c.running && w.state == Standby && (best == nil || w.id < best.id) {
 			best = w
 		}
 	}
@@ -92,7 +91,7 @@ func (c *Coordinator) standby(i int) *worker {
 // publish tells the shards who sits where.
 func (c *Coordinator) publish() {
 	c.version++
-	pl := &dataplane.Placement{Version: c.version, Pools: make([]dataplane.Pool, len(c.pools))}
+	pl := &dataplane.Placement{Version: c.version, Pools: make([]dataplane.Pool, len(c.pools)), Layout: c.running.Layout}
 	full := true
 	for i := range c.pools {
 		for sub := range pl.Pools[i] {
@@ -109,25 +108,35 @@ func (c *Coordinator) publish() {
 	}
 }
 
-// fill starts as many workers as pool i lacks.
+// fill starts as many workers as pool i lacks: of the running generation seats and standby, of the next one seats.
 func (c *Coordinator) fill(i int, now time.Time) {
 	p := &c.pools[i]
-	if now.Before(p.retryAt) || p.stopped != "" {
+	if p.stopped == "" {
+		c.invoke(i, c.running, c.cfg.Seats+c.cfg.Standby, &p.starts, now)
+	}
+	if c.next != nil {
+		c.invoke(i, &c.next.Generation, c.cfg.Seats, &c.next.starts[i], now)
+	}
+}
+
+// invoke starts workers of g for pool i until there are want.
+func (c *Coordinator) invoke(i int, g *Generation, want int, starts *backOff, now time.Time) {
+	if now.Before(starts.retryAt) {
 		return
 	}
 	have := 0
 	for _, w := range c.workers {
-		if w.pool == i && (w.state == Invoked || w.state == Standby || w.state == Active) {
+		if w.pool == i && w.of == g && (w.state == Invoked || w.state == Standby || w.state == Active) {
 			have++
 		}
 	}
-	for ; have < c.cfg.Seats+c.cfg.Standby; have++ {
+	for ; have < want; have++ {
 		c.nextID++
 		id := c.nextID
-		c.workers[id] = &worker{id: id, pool: i, seat: -1, invoked: now, deadline: now.Add(c.life(id))}
+		c.workers[id] = &worker{id: id, of: g, pool: i, seat: -1, invoked: now, deadline: now.Add(c.life(id))}
 		c.count(func(n *Counters) { n.Invoked++ })
 		c.wg.Go(func() {
-			err := c.start(c.ctx, id, i)
+			err := g.Start(c.ctx, id, i)
 			c.inbox.post(func() { c.returned(id, err) })
 		})
 	}
@@ -153,10 +162,10 @@ func (c *Coordinator) tell() {
 	var list []Worker
 	standing := make([]int, len(c.pools))
 	for _, w := range c.sorted() {
-		if w.state == Standby {
+		if w.state == Standby && w.of == c.running {
 			standing[w.pool]++
 		}
-		list = append(list, Worker{ID: w.id, Pool: w.pool, Stage: c.pools[w.pool].name, State: w.state.String(), Seat: w.seat,
+		list = append(list, Worker{ID: w.id, Of: w.of.Number, Pool: w.pool, Stage: c.pools[w.pool].name, State: w.state.String(), Seat: w.seat,
 			Since: w.invoked, Joined: w.joined, Ends: w.deadline})
 	}
 	var reasons, degraded []string
@@ -172,7 +181,7 @@ func (c *Coordinator) tell() {
 			reasons = append(reasons, fmt.Sprintf("stage %s: %d of %d seats have no worker", p.name, empty, len(p.seats)))
 		}
 		if p.stopped != "" {
-			why := fmt.Sprintf("stage %s: no workers are started until the gateway is restarted: %s", p.name, p.stopped)
+			why := fmt.Sprintf("stage %s: no workers are started until the gateway is restarted, or a changed configuration rolled out: %s", p.name, p.stopped)
 			if empty > 0 {
 				reasons = append(reasons, why)
 			} else {
@@ -183,8 +192,13 @@ func (c *Coordinator) tell() {
 			degraded = append(degraded, fmt.Sprintf("stage %s: %d of %d workers stand by", p.name, n, c.cfg.Standby))
 		}
 	}
+	r := c.failed
+	r.Running, r.Since = c.running.Number, c.since
+	if c.next != nil {
+		r.Rolling = c.next.Number
+	}
 	c.mu.Lock()
-	c.list, c.reasons, c.degraded = list, reasons, degraded
+	c.list, c.reasons, c.degraded, c.rollout = list, reasons, degraded, r
 	c.mu.Unlock()
 }
 

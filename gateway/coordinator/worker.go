@@ -23,6 +23,7 @@ func (s State) String() string { return stateNames[s] }
 // worker is one function instance.
 type worker struct {
 	id       uint32
+	of       *Generation // the configuration that it was started with
 	pool     int
 	state    State
 	seat     int // -1 without
@@ -37,6 +38,7 @@ type worker struct {
 // Worker is what status tells of one worker.
 type Worker struct {
 	ID     uint32    `json:"id"`
+	Of     uint64    `json:"generation"` // of the configuration that it runs
 	Pool   int       `json:"pool"`
 	Stage  string    `json:"stage"`
 	State  string    `json:"state"`

@@ -8,7 +8,16 @@ const SubFlows = 4096
 // is then sent to its successors, which is the same path whether it was retired or died.
 type Placement struct {
 	Version uint64
-	Pools   []Pool // one a stage, in the order of Config.Stages
+	Pools   []Pool  // one a stage, in the order of Config.Stages
+	Layout  *Layout // of the configuration that these workers have; nil: that of Config
+}
+
+// Layout is what a shard knows of a configuration, and what another one may change under it: the shards adopt it together with its
+// workers. Chains, their stages and their affinities stay: slots and flows name them by number.
+type Layout struct {
+	Stages        []Stage // as many as Config.Stages
+	Classify      Classifier
+	DropUnmatched bool
 }
 
 // Pool is the placement of one stage: the worker of each sub-flow, 0 for none.
@@ -42,6 +51,9 @@ func (s *Shard) adopt(p *Placement) {
 		if c := &s.conns[i]; c.used && !p.has(c.pool, c.worker) && s.wasPlaced(c) {
 			s.lose(c, "no longer placed")
 		}
+	}
+	if l := p.Layout; l != nil {
+		s.cfg.Stages, s.cfg.Classify, s.cfg.DropUnmatched = l.Stages, l.Classify, l.DropUnmatched
 	}
 	s.placement = p
 	s.reroute()
