@@ -47,7 +47,7 @@ func joinAll(ctx context.Context, inv *wire.Invocation, pipelines []*nf.Pipeline
 	}
 	for _, l := range links {
 		if l != nil {
-			_ = l.conn.Close()
+			l.conn.close()
 		}
 	}
 	return nil, err
@@ -70,9 +70,12 @@ func joinOne(ctx context.Context, inv *wire.Invocation, shard uint16, p *nf.Pipe
 		for _, address := range inv.Gateways {
 			c, seal, in, err := joinAt(ctx, address, inv, shard)
 			if err == nil {
-				l := newLink(c, seal, in, p, time.Duration(inv.Idle))
-				l.whole = inv.Whole
-				return l, nil
+				var s *socket
+				if s, err = newSocket(c); err == nil {
+					l := newLink(s, seal, in, p, time.Duration(inv.Idle))
+					l.whole = inv.Whole
+					return l, nil
+				}
 			}
 			err = fmt.Errorf("joining %s, connection %d: %w", address, shard, err)
 			if errors.Is(err, errRefused) || errors.Is(err, record.ErrWrongKey) {

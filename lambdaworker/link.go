@@ -1,9 +1,6 @@
 package main
 
 import (
-	"errors"
-	"net"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -14,9 +11,6 @@ import (
 
 const (
 	readGulp = 256 << 10
-	// glance is how often a link that hears nothing looks up, and how stale its read deadline may be: setting one for each
-	// read costs as much as a small batch.
-	glance = 500 * time.Millisecond
 	// flushPackets is how many answered packets wait at most for the batches behind them that were read with them.
 	flushPackets = 64
 	flushBytes   = 64 << 10
@@ -25,7 +19,7 @@ const (
 // link is one connection to one shard of the gateway, and the pipeline that works for it. serve runs on its own goroutine;
 // drain and leave are called from others.
 type link struct {
-	conn     net.Conn
+	conn     *socket
 	seal     *record.Sealer
 	in       *record.Inbox
 	pipeline *nf.Pipeline
@@ -40,13 +34,12 @@ type link struct {
 
 	drainAt  atomic.Int64 // when the worker will be gone, ns since the Unix epoch; 0 until it drains
 	leaving  atomic.Bool
-	whole    bool // every packet that passes goes back whole
-	cut      bool // a write ended half-way
-	drained  bool // Drain was sent
-	retired  bool // the gateway asked to leave
-	answered int  // packets in out
-	deadline time.Time
-	heard    time.Time
+	whole    bool      // every packet that passes goes back whole
+	cut      bool      // a write ended half-way
+	drained  bool      // Drain was sent
+	retired  bool      // the gateway asked to leave
+	answered int       // packets in out
+	quiet    time.Time // since when the gateway has said nothing; zero if it did since the last look
 
 	state    []byte // parts of an import that is not complete
 	imported uint64 // bytes
@@ -58,7 +51,7 @@ type link struct {
 	detail                 string
 }
 
-func newLink(c net.Conn, seal *record.Sealer, in *record.Inbox, p *nf.Pipeline, idle time.Duration) *link {
+func newLink(c *socket, seal *record.Sealer, in *record.Inbox, p *nf.Pipeline, idle time.Duration) *link {
 	return &link{
 		conn: c, seal: seal, in: in, pipeline: p, idle: idle,
 		out:    make([]byte, 0, 256<<10),
@@ -68,21 +61,13 @@ func newLink(c net.Conn, seal *record.Sealer, in *record.Inbox, p *nf.Pipeline, 
 }
 
 // drain tells the gateway that this worker will be gone at t; it goes on answering.
-func (l *link) drain(t time.Time) {
-	l.drainAt.Store(max(t.UnixNano(), 1))
-	_ = l.conn.SetReadDeadline(time.Unix(1, 0)) // wakes a read; serve sets the deadline before it looks at drainAt
-}
+func (l *link) drain(t time.Time) { l.drainAt.Store(max(t.UnixNano(), 1)) }
 
-// leave ends serve soon.
-func (l *link) leave() {
-	l.leaving.Store(true)
-	_ = l.conn.SetDeadline(time.Unix(1, 0))
-}
+// leave ends serve within a glance.
+func (l *link) leave() { l.leaving.Store(true) }
 
 // serve answers batches until the connection ends.
 func (l *link) serve() {
-	_ = l.conn.SetDeadline(time.Time{}) // that of the join
-	l.heard = time.Now()
 	l.frames() // the first batches may have come with the Welcome
 	for l.reason == "" && l.flush() {
 		if l.retired {
@@ -92,19 +77,11 @@ func (l *link) serve() {
 		l.read()
 	}
 	l.goodbye()
-	_ = l.conn.Close()
+	l.conn.close()
 }
 
 // read waits for the gateway, at most until it is time to look up.
 func (l *link) read() {
-	now := time.Now()
-	if l.deadline.Sub(now) < glance {
-		l.deadline = now.Add(2 * glance)
-		_ = l.conn.SetReadDeadline(l.deadline)
-		if l.idle > 0 { // a gateway that hangs goes on acknowledging, but takes nothing
-			_ = l.conn.SetWriteDeadline(l.deadline.Add(l.idle))
-		}
-	}
 	if at := l.drainAt.Load(); at != 0 && !l.drained {
 		l.drained = true
 		l.out = wire.AppendTime(l.out, wire.TypeDrain, at, credit)
@@ -116,9 +93,10 @@ func (l *link) read() {
 		l.end(ReasonDeadline, "")
 		return
 	}
-	n, err := l.conn.Read(l.in.Space())
-	if n > 0 {
-		l.heard = now
+	n, errno := l.conn.read(l.in.Space())
+	switch {
+	case n > 0:
+		l.quiet = time.Time{}
 		fault := l.in.Filled(n)
 		l.frames() // those that came before the fault, too
 		switch fault {
@@ -128,18 +106,23 @@ func (l *link) read() {
 		default:
 			l.end(ReasonFormat, "record: "+fault.String())
 		}
-		return
-	}
-	switch {
-	case err == nil:
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		l.deadline = time.Time{}
-		if l.idle > 0 && time.Since(l.heard) > l.idle {
+	case passing(errno):
+		if l.idle > 0 && l.silentFor() > l.idle {
 			l.end(ReasonIdle, "nothing from the gateway for "+l.idle.String())
 		}
+	case errno != 0:
+		l.end(ReasonLost, "read: "+errno.Error())
 	default:
-		l.end(ReasonLost, err.Error())
+		l.end(ReasonLost, "the gateway closed the connection without a word")
 	}
+}
+
+// silentFor is how long reads have found nothing.
+func (l *link) silentFor() time.Duration {
+	if l.quiet.IsZero() {
+		l.quiet = time.Now()
+	}
+	return time.Since(l.quiet)
 }
 
 // frames handles every whole frame that has been read.
@@ -217,22 +200,37 @@ func (l *link) flush() bool {
 	}
 	l.sealed = l.seal.Append(l.sealed[:0], l.out)
 	l.out, l.answered = l.out[:0], 0
-	n, err := l.conn.Write(l.sealed)
-	l.sent += uint64(n)
-	l.cut = n < len(l.sealed)
-	switch {
-	case l.seal.Worn():
+	if l.seal.Worn() {
 		l.end(ReasonFailed, "record: "+record.FaultWorn.String())
-	case err != nil && l.leaving.Load():
-		l.end(ReasonDeadline, "")
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		l.end(ReasonIdle, "the gateway took nothing for "+l.idle.String())
-	case err != nil:
-		l.end(ReasonLost, err.Error())
-	default:
-		return true
+		return false
 	}
-	return false
+	var stuck time.Time
+	for rest := l.sealed; len(rest) > 0; {
+		n, errno := l.conn.write(rest)
+		l.sent += uint64(n)
+		rest = rest[n:]
+		if errno == 0 {
+			stuck = time.Time{}
+			continue
+		}
+		if stuck.IsZero() {
+			stuck = time.Now()
+		}
+		l.cut = true // should this be the end
+		switch {
+		case !passing(errno):
+			l.end(ReasonLost, "write: "+errno.Error())
+		case l.leaving.Load():
+			l.end(ReasonDeadline, "")
+		case l.idle > 0 && time.Since(stuck) > l.idle:
+			l.end(ReasonIdle, "the gateway took nothing for "+l.idle.String())
+		default:
+			continue
+		}
+		return false
+	}
+	l.cut = false
+	return true
 }
 
 // goodbye says why the connection ends, where the other side still listens.
@@ -251,9 +249,8 @@ func (l *link) goodbye() {
 	default:
 		return
 	}
-	_ = l.conn.SetWriteDeadline(time.Now().Add(quitMargin / 2))
 	l.sealed = l.seal.Close(l.seal.Append(l.sealed[:0], l.out))
-	n, _ := l.conn.Write(l.sealed)
+	n, _ := l.conn.write(l.sealed) // as far as it goes at once, or nearly
 	l.sent += uint64(n)
 }
 

@@ -36,7 +36,11 @@ func bareLink(t testing.TB, nfs ...nf.BundleNF) (*link, net.Conn) {
 		t.Fatal(err)
 	}
 	s := record.Plain()
-	return newLink(ours, s.Seal, record.NewInbox(s.Open, wire.MaxBatch, readGulp), p, 0), theirs
+	c, err := newSocket(ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newLink(c, s.Seal, record.NewInbox(s.Open, wire.MaxBatch, readGulp), p, 0), theirs
 }
 
 func batchOf(sequence uint32, packets ...[]byte) []byte {

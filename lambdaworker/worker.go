@@ -77,8 +77,8 @@ func (w *worker) run(ctx context.Context, inv *wire.Invocation) (Summary, error)
 	}
 	w.log.Info("worker joined", "worker", inv.Worker, "epoch", inv.Epoch, "connections", len(links), "after", time.Since(began).String())
 
-	// A link works alone from read to write. A processor more than there are links is only woken to look for work.
-	runtime.GOMAXPROCS(min(runtime.NumCPU(), len(links)))
+	// A link holds its P while it waits (see socket); one is for everything else.
+	runtime.GOMAXPROCS(len(links) + 1)
 	plan := planOf(ctx, began, time.Duration(inv.Margin))
 	var served sync.WaitGroup
 	var left atomic.Int64
