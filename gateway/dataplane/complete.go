@@ -30,14 +30,14 @@ func (s *Shard) Verdicts(refs []uint64, verdict uint8) {
 		switch {
 		case unknown: // the packets wait for its successor, before those that it has not answered
 			c.lies = true
-			s.led.Replayed++
-			s.wait(&s.unplaced, i, noConn)
+			s.orphan(i, true)
 		case sl.flags&tooLong != 0:
 			s.decide(i, RewriteTooLong)
 		case verdict != 0:
 			s.decide(i, FirstVerdict+Reason(verdict))
 		case int(sl.stage)+1 < s.cfg.Chains[sl.chain].Stages:
 			sl.stage++
+			sl.deaths = 0 // they were workers of the stage that it has passed
 			s.dispatch(i)
 		default:
 			s.decide(i, keep)

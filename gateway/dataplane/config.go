@@ -48,6 +48,7 @@ type Config struct {
 	OverloadClosed bool          // settle packets that found no room by dropping them
 	FailureClosed  bool          // settle packets that found no worker or got no verdict by dropping them
 	WorkerTimeout  time.Duration // a worker that leaves a packet unanswered this long is lost
+	MaxDeaths      int           // a packet that so many workers died with is settled as poison
 	Verdicts       int           // how many verdicts there are: a worker that gives another one is lost
 	Slots          int           // packets parked at once, both sides together
 	Flows          int           // flow table entries
@@ -63,7 +64,7 @@ type Config struct {
 func Defaults() Config {
 	return Config{
 		Classify: func([]byte, uint32) int { return 0 },
-		MaxDelay: 2 * time.Second, FlushAfter: 50 * time.Microsecond, WorkerTimeout: time.Second,
+		MaxDelay: 2 * time.Second, FlushAfter: 50 * time.Microsecond, WorkerTimeout: time.Second, MaxDeaths: 3,
 		FailureClosed: true, OverloadClosed: true,
 		Verdicts: int(maxVerdict) + 1, Slots: 16384, Flows: 1 << 18, FlowIdle: 5 * time.Minute, Burst: 128, IdleRounds: 2,
 	}
@@ -90,6 +91,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Verdicts < 1 || c.Verdicts > maxVerdict+1 {
 		bad("verdicts: %d; 1 to %d are possible", c.Verdicts, maxVerdict+1)
+	}
+	if c.MaxDeaths < 2 || c.MaxDeaths > 100 {
+		bad("max-deaths: %d workers; 2 to 100 are possible: with 1, packets would be settled for having been beside the one that killed", c.MaxDeaths)
 	}
 	if c.FlowIdle <= 0 {
 		bad("flow-idle: %v; a time above 0 is expected", c.FlowIdle)

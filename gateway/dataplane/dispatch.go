@@ -52,7 +52,7 @@ func (s *Shard) ship(c *conn, id uint16, i uint32, pool int) bool {
 		s.settle(i)
 		return true
 	}
-	if !c.link.Room(len(carried)) {
+	if !c.mayJoin(sl.deaths, s.cfg.MaxDeaths) || !c.link.Room(len(carried)) {
 		return false
 	}
 	at := f.Time
@@ -60,7 +60,7 @@ func (s *Shard) ship(c *conn, id uint16, i uint32, pool int) bool {
 		at = s.now + s.step
 	}
 	if c.inflight == 0 {
-		c.progress = s.now
+		c.progress, c.deaths = s.now, sl.deaths
 	}
 	if !c.dirty {
 		c.link.Tick(s.now)

@@ -14,7 +14,7 @@ type Ledger struct {
 	// Problems counts received packets whose headers contradict each other, by what is wrong with them.
 	Problems [packet.NumProblems]uint64
 	// What settles without a verdict, policy open: packets forwarded as they came.
-	OpenNoWorker, OpenOverload, OpenNoVerdict uint64
+	OpenNoWorker, OpenOverload, OpenNoVerdict, OpenPoison uint64
 	// Late counts verdicts for packets that had been settled already.
 	Late uint64
 	// Replayed counts packets sent again because the worker that had them was lost.

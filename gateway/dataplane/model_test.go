@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -8,12 +9,34 @@ import (
 // Random sends, answers, deaths, placements, full ports and late packets, against the naive model: a list for each flow and
 // direction. Whatever happens, each packet leaves once or is dropped once, in order, and the ledger closes in every turn.
 func TestShardAgainstModel(t *testing.T) {
+	poisoned := uint64(0)
 	for seed := range uint64(10) {
-		runModel(t, seed, 2000)
+		poisoned += runModel(t, seed, 2000)
+	}
+	if poisoned == 0 {
+		t.Error("no packet met as many deaths as there may be: the model tests nothing of that")
 	}
 }
 
-func runModel(t *testing.T, seed uint64, steps int) {
+// checkSuspects checks that packets that have met deaths are at a worker among their like alone.
+func checkSuspects(t *testing.T, s *Shard, l *fakeLink) {
+	t.Helper()
+	for _, ref := range l.refs {
+		i, ok := s.slots.get(ref)
+		if !ok {
+			continue
+		}
+		switch d := int(s.slots.s[i].deaths); {
+		case d >= s.cfg.MaxDeaths:
+			t.Fatalf("a packet that has met %d deaths was sent again", d)
+		case d > 0 && len(l.refs) > suspects, (d > 1 || d == s.cfg.MaxDeaths-1) && len(l.refs) > 1:
+			t.Fatalf("a packet that has met %d deaths of %d is at a worker with %d others", d, s.cfg.MaxDeaths, len(l.refs)-1)
+		}
+	}
+}
+
+// runModel returns how many packets were settled as poison.
+func runModel(t *testing.T, seed uint64, steps int) (poisoned uint64) {
 	rnd := rng(t, seed)
 	stages := 1 + rnd.IntN(2)
 	r := newRig(t, func(c *Config) {
@@ -22,6 +45,7 @@ func runModel(t *testing.T, seed uint64, steps int) {
 		c.FailureClosed, c.OverloadClosed = rnd.IntN(2) == 0, rnd.IntN(2) == 0
 		c.Flows = 16 // fewer than there are flows: some share their sub-flow's order
 		c.Slots = 128
+		c.MaxDeaths = 2 + rnd.IntN(3)
 	})
 	type lane struct {
 		flow uint16
@@ -47,6 +71,11 @@ func runModel(t *testing.T, seed uint64, steps int) {
 			}
 		}
 		return ls
+	}
+	// Some packets kill the worker that reads them, with all that it has not answered.
+	poisonous := func(ref uint64) bool {
+		i, ok := r.s.slots.get(ref)
+		return ok && seqOf(r.s.slots.frames[i].Data)%61 == 60
 	}
 	place := func() {
 		version++
@@ -79,6 +108,10 @@ func runModel(t *testing.T, seed uint64, steps int) {
 			}
 		case x < 85:
 			for _, l := range alive() {
+				if slices.ContainsFunc(l.refs, poisonous) {
+					l.broken = true
+					l.poke()
+				}
 				if !l.broken {
 					l.answer(rnd.IntN(30), func(int) uint8 { return uint8(max(0, rnd.IntN(10)-7)) })
 				}
@@ -106,6 +139,9 @@ func runModel(t *testing.T, seed uint64, steps int) {
 			place()
 		}
 		r.turn(1)
+		for _, l := range alive() {
+			checkSuspects(t, r.s, l)
+		}
 	}
 	r.ports[0].room, r.ports[1].room = -1, -1
 	for range 10 { // whatever is left settles, once the backlog on the ports has been taken in
@@ -144,6 +180,10 @@ func runModel(t *testing.T, seed uint64, steps int) {
 		}
 		gone += len(out)
 	}
+	for _, p := range led.Ports {
+		poisoned += p.Dropped[Poison]
+	}
+	poisoned += led.OpenPoison
 	dropped := 0
 	for side := range led.Ports {
 		for _, n := range led.Ports[side].Dropped {
@@ -153,4 +193,5 @@ func runModel(t *testing.T, seed uint64, steps int) {
 	if gone+dropped != total {
 		t.Fatalf("seed %d: %d packets went in, %d left and %d were dropped", seed, total, gone, dropped)
 	}
+	return poisoned
 }

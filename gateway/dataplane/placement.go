@@ -38,6 +38,8 @@ type conn struct {
 	writes   bool  // registered for writability
 	lies     bool  // gave a verdict that does not exist
 	drains   bool  // has announced its end
+	retired  bool  // has no place any more: that it is left says nothing about the packets it has
+	deaths   uint8 // that each packet in flight has met
 	dirty    bool  // has an unsent batch
 	since    int64 // when that batch was begun
 	inflight int   // packets sent and not answered
@@ -49,6 +51,7 @@ type conn struct {
 func (s *Shard) adopt(p *Placement) {
 	for i := range s.conns {
 		if c := &s.conns[i]; c.used && !p.has(c.pool, c.worker) && s.wasPlaced(c) {
+			c.retired = true
 			s.lose(c, "no longer placed")
 		}
 	}
@@ -120,16 +123,20 @@ func (s *Shard) lose(c *conn, why string) {
 	c.link.Outstanding(func(ref uint64) {
 		if i, ok := s.slots.get(ref); ok {
 			orphans = append(orphans, i)
-			s.led.Replayed++
 		}
 	})
+	had := len(orphans)
 	for c.wait.n > 0 {
 		i := c.wait.head
 		c.wait.remove(s.slots, i)
 		orphans = append(orphans, i)
 	}
-	for _, i := range orphans {
-		s.wait(&s.unplaced, i, noConn)
+	for n, i := range orphans {
+		if n < had {
+			s.orphan(i, !c.retired)
+		} else {
+			s.wait(&s.unplaced, i, noConn)
+		}
 	}
 	s.scratch = orphans[:0]
 	worker, pool := c.worker, c.pool

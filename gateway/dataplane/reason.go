@@ -17,6 +17,7 @@ const (
 	RewriteTooLong               // a worker made the packet longer than the port's frames
 	InjectTxFull                 // no room on the port for a frame a worker made
 	Shutdown                     // in flight when the gateway stopped
+	Poison                       // --max-deaths workers were lost while they had it, and --on-worker-failure closed
 	numOwn
 )
 
@@ -30,7 +31,7 @@ const maxVerdict = 95
 const NumReasons = int(FirstVerdict) + maxVerdict + 1
 
 var ownNames = [numOwn]string{
-	"unmatched", "malformed", "no_worker", "overload", "no_verdict", "tx_full", "rewrite_too_long", "inject_tx_full", "shutdown",
+	"unmatched", "malformed", "no_worker", "overload", "no_verdict", "tx_full", "rewrite_too_long", "inject_tx_full", "shutdown", "poison",
 }
 
 // ReasonNames returns the name of every reason that can occur, by value, given the names of the functions' verdicts

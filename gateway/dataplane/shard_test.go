@@ -113,8 +113,10 @@ func TestReplayAfterDeath(t *testing.T) {
 	r.s.Connect(b, 0)
 	r.place(2, 2)
 	r.turn(1)
-	b.answer(1000, func(int) uint8 { return 0 })
-	r.turn(1)
+	for range 2 { // what the dead one had, then what it never saw
+		b.answer(1000, func(int) uint8 { return 0 })
+		r.turn(1)
+	}
 	checkOrder(t, r.ports[1].out, 11)
 	if n := r.ledger().Replayed; n != 6 {
 		t.Errorf("%d packets are counted as replayed, expected 6", n)

@@ -39,7 +39,8 @@ type slot struct {
 	owner         uint8 // shard whose port owns the frame
 	flags         uint8
 	holder        uint16 // connection that has it or that it waits for
-	_             [10]byte
+	deaths        uint8  // workers of its stage that were lost while they had it
+	_             [9]byte
 }
 
 // A slot fills a cache line exactly: the compiler refuses any other size.
