@@ -1,18 +1,5 @@
 package match
 
-// rarest returns where in p, of at least five bytes, the five bytes stand whose two fours are least common in traffic.
-func rarest(p []byte) int {
-	best, at := -1, 0
-	for i := 0; i+5 <= len(p); i++ {
-		// The commoner of the two fours decides: each of them is looked up on its own.
-		score := min(rarity(p[i:i+4]), rarity(p[i+1:i+5]))
-		if score > best {
-			best, at = score, i
-		}
-	}
-	return at
-}
-
 // common are sequences that every second packet holds.
 var common = []string{
 	"http", "ttp/", "tp/1", "p/1.", "/1.1", "1.1\r", ".1\r\n", "\r\n\r\n", "www.", ".com", ".htm", "html", ".php", "host", "user", "ser-", "er-a", "agen", "gent", "ent:",

@@ -18,8 +18,8 @@ func (s *Set) Scan(data []byte, seen *Seen, hits []uint32) []uint32 {
 		clear(seen.stamp)
 		seen.epoch = 1
 	}
-	if s.hasQuads {
-		hits = s.scanQuads(data, seen, hits)
+	if s.filter != nil {
+		hits = s.scanWindows(data, seen, hits)
 	}
 	if s.pairs != nil {
 		hits = s.scanPairs(data, seen, hits)
@@ -37,38 +37,91 @@ func (s *Set) Scan(data []byte, seen *Seen, hits []uint32) []uint32 {
 	return hits
 }
 
-func (s *Set) scanQuads(data []byte, seen *Seen, hits []uint32) []uint32 {
-	filter, shift := s.filter, s.shift&31
+// scanWindows looks at the windows at every s.step-th byte.
+func (s *Set) scanWindows(data []byte, seen *Seen, hits []uint32) []uint32 {
+	skip := skipBy4
+	if s.step == 2 {
+		skip = skipBy2
+	}
 	i := 0
-	// Four positions, each second byte, out of one load of eight and one of four.
-	for ; i+12 <= len(data); i += 8 {
-		w := binary.LittleEndian.Uint64(data[i:]) | fold<<32 | fold
-		x := uint64(binary.LittleEndian.Uint32(data[i+8:])|fold)<<32 | w>>32
-		h0, h1 := hash(uint32(w))>>shift, hash(uint32(w>>16))>>shift
-		h2, h3 := hash(uint32(w>>32))>>shift, hash(uint32(x>>16))>>shift
-		b0, b1 := filter[h0>>6]>>(h0&63), filter[h1>>6]>>(h1&63)
-		b2, b3 := filter[h2>>6]>>(h2&63), filter[h3>>6]>>(h3&63)
-		if (b0|b1|b2|b3)&1 == 0 {
-			continue
+	for {
+		i += skip(s.filter, s.shift, data[i:])
+		if i+blockSize+2 > len(data) {
+			return s.scanEnd(i, data, seen, hits)
 		}
-		if b0&1 != 0 {
-			hits = s.verify(&s.quads, uint32(w), i, data, seen, hits)
-		}
-		if b1&1 != 0 {
-			hits = s.verify(&s.quads, uint32(w>>16), i+2, data, seen, hits)
-		}
-		if b2&1 != 0 {
-			hits = s.verify(&s.quads, uint32(w>>32), i+4, data, seen, hits)
-		}
-		if b3&1 != 0 {
-			hits = s.verify(&s.quads, uint32(x>>16), i+6, data, seen, hits)
+		for end := i + blockSize; i < end; i += s.step {
+			k := binary.LittleEndian.Uint32(data[i:]) | fold
+			if s.filter[hash(k)>>(s.shift&31)]&(1<<(k&31)) != 0 {
+				hits = s.window(k, i, data, seen, hits)
+			}
 		}
 	}
-	for ; i+4 <= len(data); i += 2 {
-		k := binary.LittleEndian.Uint32(data[i:]) | fold
-		if h := hash(k) >> shift; filter[h>>6]>>(h&63)&1 != 0 {
-			hits = s.verify(&s.quads, k, i, data, seen, hits)
+}
+
+// blockSize is how many bytes skipBy4 and skipBy2 look at in one go; the last window may reach two bytes beyond.
+const blockSize = 16
+
+// skipBy4 returns where the first block with a window in the filter begins, or where less than a block and two bytes are
+// left. It calls nothing, so that all it needs stays in registers.
+func skipBy4(filter []uint32, shift uint8, data []byte) int {
+	shift &= 31
+	all := len(data)
+	for len(data) >= blockSize+2 {
+		a := binary.LittleEndian.Uint64(data) | fold<<32 | fold
+		b := binary.LittleEndian.Uint64(data[8:]) | fold<<32 | fold
+		k0, k1, k2, k3 := uint32(a), uint32(a>>32), uint32(b), uint32(b>>32)
+		if filter[hash(k0)>>shift]&(1<<(k0&31)) != 0 || filter[hash(k1)>>shift]&(1<<(k1&31)) != 0 ||
+			filter[hash(k2)>>shift]&(1<<(k2&31)) != 0 || filter[hash(k3)>>shift]&(1<<(k3&31)) != 0 {
+			break
 		}
+		data = data[blockSize:]
+	}
+	return all - len(data)
+}
+
+// skipBy2 is skipBy4 for windows at every second byte.
+func skipBy2(filter []uint32, shift uint8, data []byte) int {
+	shift &= 31
+	all := len(data)
+	for len(data) >= blockSize+2 {
+		a := binary.LittleEndian.Uint64(data) | fold<<32 | fold
+		b := binary.LittleEndian.Uint64(data[8:]) | fold<<32 | fold
+		k0, k1, k2, k3 := uint32(a), uint32(a>>32), uint32(b), uint32(b>>32)
+		if filter[hash(k0)>>shift]&(1<<(k0&31)) != 0 || filter[hash(k1)>>shift]&(1<<(k1&31)) != 0 ||
+			filter[hash(k2)>>shift]&(1<<(k2&31)) != 0 || filter[hash(k3)>>shift]&(1<<(k3&31)) != 0 {
+			break
+		}
+		c := uint32(binary.LittleEndian.Uint16(data[16:]) | fold&0xffff)
+		k0, k1, k2, k3 = uint32(a>>16), uint32(a>>48)|k2<<16, uint32(b>>16), uint32(b>>48)|c<<16
+		if filter[hash(k0)>>shift]&(1<<(k0&31)) != 0 || filter[hash(k1)>>shift]&(1<<(k1&31)) != 0 ||
+			filter[hash(k2)>>shift]&(1<<(k2&31)) != 0 || filter[hash(k3)>>shift]&(1<<(k3&31)) != 0 {
+			break
+		}
+		data = data[blockSize:]
+	}
+	return all - len(data)
+}
+
+// scanEnd looks at the windows from i on, the last of which may have a byte that is no longer there.
+func (s *Set) scanEnd(i int, data []byte, seen *Seen, hits []uint32) []uint32 {
+	for ; i+3 <= len(data); i += s.step {
+		k := uint32(data[i]) | uint32(data[i+1])<<8 | uint32(data[i+2])<<16 | fold
+		if i+3 < len(data) {
+			k |= uint32(data[i+3]) << 24
+		}
+		if s.filter[hash(k)>>(s.shift&31)]&(1<<(k&31)) != 0 {
+			hits = s.window(k, i, data, seen, hits)
+		}
+	}
+	return hits
+}
+
+// window compares the patterns that have the window key.
+func (s *Set) window(key uint32, at int, data []byte, seen *Seen, hits []uint32) []uint32 {
+	hits = s.verify(&s.windows, key, at, data, seen, hits)
+	if s.wild {
+		hits = s.verify(&s.windows, key&^firstByte, at, data, seen, hits)
+		hits = s.verify(&s.windows, key&^lastByte, at, data, seen, hits)
 	}
 	return hits
 }
@@ -96,7 +149,7 @@ func (s *Set) verify(t *table, key uint32, at int, data []byte, seen *Seen, hits
 			continue
 		}
 		p := &s.patterns[e.pattern]
-		from := at - int(e.back)
+		from := at - int(e.at)
 		if from < 0 || from+len(p.Bytes) > len(data) {
 			continue
 		}
