@@ -21,7 +21,9 @@ type EventLog struct {
 	mu      sync.Mutex
 	pending []byte // collected since the writer took some
 	spare   []byte // the writer's other buffer
-	file    *os.File
+	keeps   bool   // there is a file
+	onto    sync.Mutex
+	file    *os.File // guarded by onto: Reopen changes it
 	wake    chan struct{}
 	done    chan struct{}
 	written atomic.Uint64
@@ -38,14 +40,35 @@ func OpenEventLog(path string) (*EventLog, error) {
 		close(e.done)
 		return e, nil
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
+	f, err := openAppend(path)
 	if err != nil {
 		return nil, fmt.Errorf("event log: %w; choose a file that can be written with --events", err)
 	}
-	e.file = f
+	e.file, e.keeps = f, true
 	e.pending = make([]byte, 0, 64<<10)
 	go e.write()
 	return e, nil
+}
+
+func openAppend(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
+}
+
+// Reopen goes on in a new file at the path, after somebody moved the old one away. Every line is in one of the two, whole; where
+// the path can't be opened, lines go on into the old file, wherever that is by now.
+func (e *EventLog) Reopen() error {
+	if !e.keeps {
+		return nil
+	}
+	f, err := openAppend(e.path)
+	if err != nil {
+		return fmt.Errorf("event log: %w; events go on into the file that was open before: make the path writable and send SIGHUP again", err)
+	}
+	e.onto.Lock()
+	old := e.file
+	e.file = f
+	e.onto.Unlock()
+	return old.Close()
 }
 
 // Add takes whole lines in; lost is how many their maker had no room for.
@@ -55,7 +78,7 @@ func (e *EventLog) Add(lines []byte, lost uint32) {
 		return
 	}
 	n := uint64(bytes.Count(lines, []byte{'\n'}))
-	if e.file == nil {
+	if !e.keeps {
 		e.written.Add(n)
 		return
 	}
@@ -88,7 +111,10 @@ func (e *EventLog) drain() {
 	e.pending = e.spare[:0]
 	e.mu.Unlock()
 	if len(lines) > 0 {
-		if _, err := e.file.Write(lines); err != nil {
+		e.onto.Lock()
+		_, err := e.file.Write(lines)
+		e.onto.Unlock()
+		if err != nil {
 			n := uint64(bytes.Count(lines, []byte{'\n'}))
 			e.lost.Add(n)
 			e.written.Add(-n)
@@ -104,12 +130,14 @@ func (e *EventLog) Counters() EventCounters {
 	return EventCounters{Written: e.written.Load(), Lost: e.lost.Load()}
 }
 
-// Close writes what is pending. Add must not be called any more.
+// Close writes what is pending. Neither Add nor Reopen may be called any more.
 func (e *EventLog) Close() error {
-	if e.file == nil {
+	if !e.keeps {
 		return nil
 	}
 	close(e.wake)
 	<-e.done
+	e.onto.Lock()
+	defer e.onto.Unlock()
 	return e.file.Close()
 }
