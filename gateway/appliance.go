@@ -29,11 +29,13 @@ type appliance struct {
 	wire    *wirePorts
 	shards  []*dataplane.Shard
 	workers *fleet
+	starter func(*plan) coordinator.Start // the fleet's
 	coord   *coordinator.Coordinator
 	events  *console.EventLog
 	admin   *console.Server
 	reasons [dataplane.NumReasons]string
 	reports reports
+	config  configuration
 	running sync.WaitGroup // shards
 }
 
@@ -46,11 +48,12 @@ type applianceConfig struct {
 	Fleet     fleetConfig
 	Admin     string // "" for none
 	Events    string // "" for none
+	Reread    reread // nil: the configuration stays
 }
 
 // newAppliance opens everything that can fail, in the order in which a failure costs least, and moves no packet yet.
 func newAppliance(cfg applianceConfig, log *slog.Logger) (_ *appliance, err error) {
-	a := &appliance{cfg: cfg, log: log, started: time.Now()}
+	a := &appliance{cfg: cfg, log: log, started: time.Now(), config: newConfiguration(cfg.Plan, cfg.Dataplane.DropUnmatched)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())
@@ -86,12 +89,13 @@ func newAppliance(cfg applianceConfig, log *slog.Logger) (_ *appliance, err erro
 	if err := a.newShards(cfg.Dataplane, queues); err != nil {
 		return nil, err
 	}
-	if a.workers, err = newFleet(cfg.Fleet, cfg.Plan, len(a.shards), a.joined, log); err != nil {
+	if a.workers, err = newFleet(cfg.Fleet, len(a.shards), a.joined, log); err != nil {
 		return nil, err
 	}
+	a.starter = a.workers.starter
 	cfg.Workers.Conns = len(a.shards)
 	cfg.Workers.Pools = cfg.Plan.stageNames()
-	if a.coord, err = coordinator.New(cfg.Workers, a.workers.start, shardSet(a.shards), log); err != nil {
+	if a.coord, err = coordinator.New(cfg.Workers, a.starter(cfg.Plan), shardSet(a.shards), log); err != nil {
 		return nil, err
 	}
 	return a, nil

@@ -8,7 +8,6 @@ import (
 
 	"github.com/granule-nf/granule/gateway/chain"
 	"github.com/granule-nf/granule/lambdaworker/nf"
-	"github.com/granule-nf/granule/relay/wire"
 )
 
 // checkReport is what check has to say, as --json prints it.
@@ -54,6 +53,14 @@ type checkPlace struct {
 	Message string `json:"message"`
 }
 
+// String returns "file:line:column: message"; the message alone where the problem has no place.
+func (p checkPlace) String() string {
+	if p.File == "" {
+		return p.Message
+	}
+	return nf.Problem{File: p.File, Line: p.Line, Column: p.Column, Message: p.Message}.Error()
+}
+
 func placesOf(ps nf.Problems) []checkPlace {
 	places := []checkPlace{}
 	for _, p := range ps {
@@ -94,10 +101,7 @@ func newCheckReport(config string, o *offlineSettings, p *chain.Plan) (*checkRep
 				return nil, err
 			}
 			if s.Payload > chain.MaxPayload {
-				b := c.Stages[j].Bundle.NFs[0]
-				return nil, nf.Problems{{File: b.File, Line: b.Line, Column: b.Column, Message: fmt.Sprintf(
-					"stage %d of chain %s hands %d bytes of configuration to each worker; expected at most %d, which is what Lambda takes: name fewer or smaller files, or cut the stage in two",
-					j, c.Name, s.Payload, chain.MaxPayload)}}
+				return nil, tooLarge(&c.Stages[j].Bundle, s.Payload)
 			}
 			for _, w := range c.Stages[j].Warnings {
 				told[w.Error()] = true
@@ -119,17 +123,11 @@ func newCheckStage(s *chain.Stage) (checkStage, error) {
 	for _, f := range s.Bundle.NFs {
 		out.Functions = append(out.Functions, f.Name)
 	}
-	packed, err := wire.PackFiles(s.Bundle.Files)
+	packed, err := pack(s.Bundle)
 	if err != nil {
 		return out, err
 	}
-	bare := *s
-	bare.Bundle.Files = nil
-	n, err := bare.PayloadBytes()
-	if err != nil {
-		return out, err
-	}
-	out.Payload = n + (len(packed)+2)/3*4 // bytes are base64 in JSON
+	out.Payload = packed.payload()
 	files := map[string]*checkFile{}
 	for _, name := range s.FileNames() {
 		files[name] = &checkFile{Name: name, Bytes: len(s.Bundle.Files[name])}

@@ -42,7 +42,6 @@ type fleetConfig struct {
 // fleet is the Lambda API, the listener that workers dial, and the documents they are started with.
 type fleet struct {
 	cfg      fleetConfig
-	plan     *plan
 	conns    int
 	local    *locallambda.Service
 	client   coordinator.Invoker
@@ -72,8 +71,8 @@ func (c *fleetConfig) check() error {
 	return nil
 }
 
-func newFleet(cfg fleetConfig, p *plan, conns int, joined func(*relay.Conn), log *slog.Logger) (_ *fleet, err error) {
-	f := &fleet{cfg: cfg, plan: p, conns: conns, pools: map[uint32]int{}}
+func newFleet(cfg fleetConfig, conns int, joined func(*relay.Conn), log *slog.Logger) (_ *fleet, err error) {
+	f := &fleet{cfg: cfg, conns: conns, pools: map[uint32]int{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, f.close())
@@ -110,8 +109,14 @@ func newFleet(cfg fleetConfig, p *plan, conns int, joined func(*relay.Conn), log
 	return f, nil
 }
 
-// start implements coordinator.Start.
-func (f *fleet) start(ctx context.Context, worker uint32, pool int) error {
+// starter returns how workers of plan p are started.
+func (f *fleet) starter(p *plan) coordinator.Start {
+	return func(ctx context.Context, worker uint32, pool int) error {
+		return f.start(ctx, worker, pool, &p.bundles[pool])
+	}
+}
+
+func (f *fleet) start(ctx context.Context, worker uint32, pool int, stage *bundle) error {
 	f.mu.Lock()
 	f.pools[worker] = pool
 	f.mu.Unlock()
@@ -121,7 +126,6 @@ func (f *fleet) start(ctx context.Context, worker uint32, pool int) error {
 		delete(f.pools, worker)
 		f.mu.Unlock()
 	}()
-	stage := f.plan.bundles[pool]
 	expires := time.Now().Add(f.cfg.Join)
 	inv := wire.Invocation{
 		Version: wire.Version, Gateways: f.cfg.Advertise, Worker: worker, Epoch: 1,

@@ -16,6 +16,9 @@ type plan struct {
 	stages   []dataplane.Stage
 	classify dataplane.Classifier
 	bundles  []bundle // one a stage
+	places   []chain.Place
+	matches  []string // one a chain, as written
+	path     string   // of the configuration
 }
 
 // bundle is what a worker of a stage is handed.
@@ -32,10 +35,11 @@ const (
 )
 
 // newPlan turns compiled chains into pools of workers.
-func newPlan(compiled *chain.Plan, ship string) (*plan, error) {
-	p := &plan{classify: compiled.Choose}
+func newPlan(path string, compiled *chain.Plan, ship string) (*plan, error) {
+	p := &plan{classify: compiled.Choose, path: path}
 	for ci := range compiled.Chains {
 		c := &compiled.Chains[ci]
+		p.places, p.matches = append(p.places, c.Place), append(p.matches, c.Match)
 		p.chains = append(p.chains, dataplane.Chain{Name: c.Name, First: len(p.stages), Stages: len(c.Stages), Affinity: dataplane.Affinity(c.Affinity)})
 		for si := range c.Stages {
 			s := &c.Stages[si]
@@ -48,6 +52,10 @@ func newPlan(compiled *chain.Plan, ship string) (*plan, error) {
 			if err != nil {
 				return nil, fmt.Errorf("stage %d of chain %s: %w", si, c.Name, err)
 			}
+			if n := b.payload(); n > chain.MaxPayload {
+				return nil, tooLarge(&s.Bundle, n)
+			}
+			s.Pipeline = nil // it has been checked; what it holds is the workers' to hold
 			p.bundles = append(p.bundles, b)
 		}
 	}
@@ -63,6 +71,22 @@ func pack(b nf.Bundle) (bundle, error) {
 	b.Files = nil
 	stage, err := json.Marshal(b)
 	return bundle{stage, files}, err
+}
+
+// payload is how many bytes of an invocation the bundle takes: bytes are base64 in JSON.
+func (b *bundle) payload() int { return len(b.stage) + (len(b.files)+2)/3*4 }
+
+// tooLarge says that the stage of b hands more to a worker than Lambda takes.
+func tooLarge(b *nf.Bundle, payload int) error {
+	f := b.NFs[0]
+	return nf.Problems{{File: f.File, Line: f.Line, Column: f.Column, Message: fmt.Sprintf(
+		"stage %d of chain %s hands %d bytes of configuration to each worker; expected at most %d, which is what Lambda takes: name fewer or smaller files, or cut the stage in two",
+		b.Stage, b.Chain, payload, chain.MaxPayload)}}
+}
+
+// layout is what the shards have to know of the plan.
+func (p *plan) layout(dropUnmatched bool) *dataplane.Layout {
+	return &dataplane.Layout{Stages: p.stages, Classify: p.classify, DropUnmatched: dropUnmatched}
 }
 
 func (p *plan) stageNames() []string {

@@ -32,6 +32,8 @@ type runSettings struct {
 	jumbo, leaveRelay, zeroCopy                         bool
 	instance, admin, events, lambdaAt                   string
 	logLevel, logFormat                                 string
+	seed                                                uint64      // of the chains; 0 until load
+	keys                                                []chain.Key // of the configuration file, after load
 }
 
 // defaultAdmin is where the console listens, and where status and top look.
@@ -95,11 +97,17 @@ func (s *runSettings) flags(fs *pflag.FlagSet) {
 // load settles every setting, compiles the configuration and checks both; nothing outside is touched.
 func (s *runSettings) load(fs *pflag.FlagSet, lookup func(string) (string, bool)) (applianceConfig, error) {
 	var cfg applianceConfig
-	compiled, err := loadChains(s.config, func(keys []chain.Key) error { return settle(fs, keys, lookup) })
+	if s.seed == 0 {
+		s.seed = randomSeed()
+	}
+	compiled, err := loadChains(s.config, s.seed, func(keys []chain.Key) error {
+		s.keys = keys
+		return settle(fs, keys, lookup)
+	})
 	if err != nil {
 		return cfg, err
 	}
-	p, err := newPlan(compiled, s.ship)
+	p, err := newPlan(s.config, compiled, s.ship)
 	if err != nil {
 		return cfg, err
 	}

@@ -102,7 +102,7 @@ func TestEverySettingHasADoc(t *testing.T) {
 }
 
 func TestTLSOffNeedsLoopback(t *testing.T) {
-	_, err := newFleet(fleetConfig{Listen: "0.0.0.0:0"}, nil, 1, nil, nil)
+	_, err := newFleet(fleetConfig{Listen: "0.0.0.0:0"}, 1, nil, nil)
 	if err == nil || !strings.Contains(err.Error(), "loopback") {
 		t.Errorf("TLS off on every address: %v", err)
 	}

@@ -45,6 +45,13 @@ func (a *appliance) status() *console.Status {
 	if a.coord != nil {
 		s.Workers, s.Fleet, s.NotReady = a.coord.Status()
 		s.Degraded = append(s.Degraded, a.coord.Degraded()...)
+		s.Configuration = a.config.status(a.coord.Rollout())
+		for _, why := range s.Configuration.Refused {
+			s.Degraded = append(s.Degraded, fmt.Sprintf("configuration: generation %d runs on, the newer one was refused: %s", s.Configuration.Generation, why))
+		}
+		for _, why := range s.Configuration.Waiting {
+			s.Degraded = append(s.Degraded, "configuration: "+why)
+		}
 	}
 	if a.workers != nil {
 		s.Refused = a.workers.refused()

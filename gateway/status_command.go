@@ -88,6 +88,7 @@ func printStatus(w io.Writer, s *console.Status) {
 		state = "not ready: " + strings.Join(s.NotReady, "; ")
 	}
 	fmt.Fprintf(w, "granule %s, up %s, %s\n", s.Version, s.Time.Sub(s.Started).Round(time.Second), state)
+	fmt.Fprintln(w, configurationLine(s))
 	for _, why := range s.Degraded {
 		fmt.Fprintln(w, "degraded:", why)
 	}
@@ -107,11 +108,21 @@ func printStatus(w io.Writer, s *console.Status) {
 	fmt.Fprintf(w, "\ndelay: half below %s, 99%% below %s; replayed %d; flows %d of %d\n\n", s.Packets.DelayP50, s.Packets.DelayP99,
 		s.Packets.Replayed, s.Memory.Flows, s.Memory.FlowCapacity)
 	t = tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(t, "worker\tstage\tstate\tage\treplaced in")
+	fmt.Fprintln(t, "worker\tstage\tstate\tconfiguration\tage\treplaced in")
 	for _, x := range s.Workers {
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\n", x.ID, x.Stage, x.State, s.Time.Sub(x.Since).Round(time.Second), x.Ends.Sub(s.Time).Round(time.Second))
+		fmt.Fprintf(t, "%d\t%s\t%s\t%d\t%s\t%s\n", x.ID, x.Stage, x.State, x.Of, s.Time.Sub(x.Since).Round(time.Second), x.Ends.Sub(s.Time).Round(time.Second))
 	}
 	t.Flush()
+}
+
+// configurationLine says which generation runs, and which is on its way.
+func configurationLine(s *console.Status) string {
+	c := &s.Configuration
+	line := fmt.Sprintf("configuration: generation %d, for %s", c.Generation, s.Time.Sub(c.Since).Round(time.Second))
+	if c.Rolling != 0 {
+		line += fmt.Sprintf("; generation %d is rolled out", c.Rolling)
+	}
+	return line
 }
 
 func sum(m map[string]uint64) (n uint64) {

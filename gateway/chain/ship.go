@@ -1,19 +1,9 @@
 package chain
 
-import (
-	"encoding/json"
-
-	"github.com/granule-nf/granule/lambdaworker/nf"
-)
+import "github.com/granule-nf/granule/lambdaworker/nf"
 
 // MaxPayload is how many bytes an invocation may carry to a function (Lambda quota "invocation payload, synchronous").
 const MaxPayload = 6 << 20
-
-// PayloadBytes returns the size of the stage's bundle as JSON, the form in which an invocation carries it.
-func (s *Stage) PayloadBytes() (int, error) {
-	text, err := json.Marshal(s.Bundle)
-	return len(text), err
-}
 
 // Ships says what goes to the stage's workers for every packet.
 func Ships(n nf.Needs) string {

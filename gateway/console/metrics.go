@@ -109,6 +109,9 @@ func families(reasons, refusals []string) []metric {
 		family(counter, "port_rx_dropped_packets_total", "Packets the kernel dropped before the gateway had them: no buffer, ring full or too long.", bySide,
 			device(func(p ingress.PortStats) uint64 { return p.RxDropped + p.RxRingFull + p.RxOversize })),
 		family(counter, "port_tx_errors_total", "Frames that a port could not send.", bySide, device(func(p ingress.PortStats) uint64 { return p.TxErrors + p.TxInvalid + p.TxDropped })),
+		family(gauge, "configuration_generation", "Generation of the configuration that judges packets; 1 is that of the start.", nil, one(func(s *Status) float64 { return float64(s.Configuration.Generation) })),
+		family(counter, "configuration_reloads_total", "Times the configuration was read again.", nil, one(func(s *Status) float64 { return float64(s.Configuration.Reloads) })),
+		family(counter, "configuration_reload_failures_total", "Readings of the configuration that were refused or could not be rolled out.", nil, one(func(s *Status) float64 { return float64(s.Configuration.Failures) })),
 		family(gauge, "ready", "1 if the gateway is ready.", nil, one(func(s *Status) float64 {
 			if s.Ready {
 				return 1

@@ -18,6 +18,8 @@ type Status struct {
 	NotReady []string  `json:"not_ready,omitempty"` // why
 	Degraded []string  `json:"degraded,omitempty"`  // ready, but not as it should be
 
+	Configuration Configuration `json:"configuration"`
+
 	Ledger   Ledger                       `json:"ledger"`
 	Packets  Packets                      `json:"packets"`
 	Ports    map[string]ingress.PortStats `json:"ports"`    // by side
@@ -29,6 +31,17 @@ type Status struct {
 	Reports  map[uint32]json.RawMessage   `json:"reports"` // newest counters of each worker's functions, by worker
 	Memory   Memory                       `json:"memory"`
 	Shards   int                          `json:"shards"`
+}
+
+// Configuration says which reading of the configuration judges packets. Generation 1 is that of the start; SIGHUP has it read again.
+type Configuration struct {
+	Generation uint64    `json:"generation"`
+	Since      time.Time `json:"since"`
+	Rolling    uint64    `json:"rolling,omitempty"` // generation whose workers are being started
+	Refused    []string  `json:"refused,omitempty"` // what was wrong with the last reading, with its place; the generation runs on
+	Waiting    []string  `json:"waiting,omitempty"` // settings that were changed and need a restart
+	Reloads    uint64    `json:"reloads"`           // readings since the start
+	Failures   uint64    `json:"failures"`          // of them, those refused or given up
 }
 
 // Ledger is the packet ledger, in all and by port. At every moment

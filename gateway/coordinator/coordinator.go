@@ -83,7 +83,7 @@ type Coordinator struct {
 	isReady bool
 	running *Generation // whose workers have the seats
 	next    *rollout    // of the one that is to follow it; nil if there is none
-	failed  Rollout     // Failed and Why of the last one that was given up
+	failed  Rollout     // Failed, Why and GivenUp
 	since   time.Time   // when running was seated
 
 	// Shared with status.

@@ -34,6 +34,7 @@ type Rollout struct {
 	Rolling uint64    // the one whose workers are gathering; 0 for none
 	Failed  uint64    // the last that was given up, until another gets the seats; 0 for none
 	Why     string
+	GivenUp uint64 // how many were
 }
 
 // Roll brings in the workers of g and gives them the seats when all are there. A generation that was still gathering is let go.
@@ -58,7 +59,7 @@ func (c *Coordinator) roll(g Generation) {
 func (c *Coordinator) giveUp(why string) {
 	g := &c.next.Generation
 	c.next = nil
-	c.failed = Rollout{Failed: g.Number, Why: why}
+	c.failed = Rollout{Failed: g.Number, Why: why, GivenUp: c.failed.GivenUp + 1}
 	c.log.Error("configuration not rolled out; the one before runs on", "generation", g.Number, "running", c.running.Number, "error", why)
 	c.dismiss(g, "its configuration was given up")
 }
@@ -92,7 +93,7 @@ func (c *Coordinator) turnOver(now time.Time) (leaving []*worker, changed bool) 
 			return nil, false
 		}
 	}
-	c.running, c.since, c.failed = &c.next.Generation, now, Rollout{}
+	c.running, c.since, c.failed = &c.next.Generation, now, Rollout{GivenUp: c.failed.GivenUp}
 	for i := range c.pools {
 		p := &c.pools[i]
 		clear(p.seats)
