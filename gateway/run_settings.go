@@ -57,6 +57,7 @@ func (s *runSettings) flags(fs *pflag.FlagSet) {
 
 	fs.DurationVar(&s.dp.MaxDelay, "max-delay", s.dp.MaxDelay, "longest time a packet is parked before policy settles it (capture files: 1m)")
 	fs.DurationVar(&s.dp.WorkerTimeout, "worker-timeout", s.dp.WorkerTimeout, "a worker that leaves packets unanswered this long is replaced (capture files: 30s)")
+	fs.IntVar(&s.dp.MaxDeaths, "max-deaths", s.dp.MaxDeaths, "a packet that so many workers were lost with is settled as poison")
 	fs.DurationVar(&s.dp.FlushAfter, "flush-after", s.dp.FlushAfter, "longest time a packet waits for its batch to fill")
 	fs.IntVar(&s.slots, "slots", 8192, "packets that can be parked, a queue and side, 4 KiB each")
 	fs.IntVar(&s.dp.Flows, "flows", s.dp.Flows, "flows that the flow table holds, a queue, 112 bytes each")

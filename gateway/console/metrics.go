@@ -73,6 +73,7 @@ func families(reasons, refusals []string) []metric {
 			emit(float64(s.Packets.OpenNoWorker), "no_worker")
 			emit(float64(s.Packets.OpenOverload), "overload")
 			emit(float64(s.Packets.OpenNoVerdict), "no_verdict")
+			emit(float64(s.Packets.OpenPoison), "poison")
 		}),
 		family(counter, "replayed_packets_total", "Packets sent to a second worker because the first was lost.", nil, one(func(s *Status) float64 { return float64(s.Packets.Replayed) })),
 		family(counter, "late_verdicts_total", "Verdicts for packets that had been settled already.", nil, one(func(s *Status) float64 { return float64(s.Packets.Late) })),

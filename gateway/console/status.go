@@ -70,6 +70,7 @@ type Packets struct {
 	OpenNoWorker  uint64            `json:"open_no_worker"`
 	OpenOverload  uint64            `json:"open_overload"`
 	OpenNoVerdict uint64            `json:"open_no_verdict"`
+	OpenPoison    uint64            `json:"open_poison"`
 	Late          uint64            `json:"late_verdicts"`
 	Replayed      uint64            `json:"replayed"`
 	FlowTableFull uint64            `json:"flow_table_full"`
@@ -117,7 +118,7 @@ func (s *Status) SetLedger(l *dataplane.Ledger, reasons *[dataplane.NumReasons]s
 		s.Ledger.ReceivedBytes += a.ReceivedBytes
 		s.Ledger.ForwardedBytes += a.ForwardedBytes
 	}
-	s.Packets = Packets{Malformed: map[string]uint64{}, OpenNoWorker: l.OpenNoWorker, OpenOverload: l.OpenOverload, OpenNoVerdict: l.OpenNoVerdict,
+	s.Packets = Packets{Malformed: map[string]uint64{}, OpenNoWorker: l.OpenNoWorker, OpenOverload: l.OpenOverload, OpenNoVerdict: l.OpenNoVerdict, OpenPoison: l.OpenPoison,
 		Late: l.Late, Replayed: l.Replayed, FlowTableFull: l.FlowTableFull, Crossed: l.Crossed, Batches: l.Batches, BatchPackets: l.BatchPackets,
 		Delays: l.Delay, sumNS: l.DelayNS}
 	for i, n := range l.Problems {
