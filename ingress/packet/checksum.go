@@ -8,27 +8,48 @@ import (
 // Sum adds data to the ones' complement sum so far (RFC 1071). It may be called for one part after the other as long as
 // all parts but the last have an even length. Fold makes the checksum of it.
 //
-// Ones' complement sums can be taken in words of any size and any byte order, so this adds 8 bytes at a time and counts carries.
+// Ones' complement sums can be taken in words of any size and any byte order (RFC 1071 section 2), so long data is added 8
+// bytes at a time, as the machine loads them, with the carry of one addition going into the next. What comes out has its bytes
+// swapped.
 func Sum(sum uint64, data []byte) uint64 {
 	var carry uint64
-	for len(data) >= 32 {
-		sum, carry = bits.Add64(sum, binary.BigEndian.Uint64(data), 0)
-		sum, carry = bits.Add64(sum, binary.BigEndian.Uint64(data[8:]), carry)
-		sum, carry = bits.Add64(sum, binary.BigEndian.Uint64(data[16:]), carry)
-		sum, carry = bits.Add64(sum, binary.BigEndian.Uint64(data[24:]), carry)
-		sum, carry = bits.Add64(sum, 0, carry)
+	if len(data) >= 64 {
+		var s uint64
+		for len(data) >= 64 {
+			s, carry = bits.Add64(s, binary.LittleEndian.Uint64(data), 0)
+			s, carry = bits.Add64(s, binary.LittleEndian.Uint64(data[8:]), carry)
+			s, carry = bits.Add64(s, binary.LittleEndian.Uint64(data[16:]), carry)
+			s, carry = bits.Add64(s, binary.LittleEndian.Uint64(data[24:]), carry)
+			s, carry = bits.Add64(s, binary.LittleEndian.Uint64(data[32:]), carry)
+			s, carry = bits.Add64(s, binary.LittleEndian.Uint64(data[40:]), carry)
+			s, carry = bits.Add64(s, binary.LittleEndian.Uint64(data[48:]), carry)
+			s, carry = bits.Add64(s, binary.LittleEndian.Uint64(data[56:]), carry)
+			s += carry // can't wrap: a sum that wrapped is below its addends
+			data = data[64:]
+		}
+		sum, carry = bits.Add64(sum, uint64(bits.ReverseBytes16(fold16(s))), 0)
 		sum += carry
-		data = data[32:]
 	}
 	for len(data) >= 8 {
 		sum, carry = bits.Add64(sum, binary.BigEndian.Uint64(data), 0)
-		sum += carry // can't wrap: a sum that wrapped is below its addends
+		sum += carry
 		data = data[8:]
 	}
-	var last [8]byte
-	copy(last[:], data)
-	sum, carry = bits.Add64(sum, binary.BigEndian.Uint64(last[:]), 0)
-	return sum + carry
+	if len(data) >= 4 {
+		sum, carry = bits.Add64(sum, uint64(binary.BigEndian.Uint32(data)), 0)
+		sum += carry
+		data = data[4:]
+	}
+	if len(data) >= 2 {
+		sum, carry = bits.Add64(sum, uint64(binary.BigEndian.Uint16(data)), 0)
+		sum += carry
+		data = data[2:]
+	}
+	if len(data) == 1 {
+		sum, carry = bits.Add64(sum, uint64(data[0])<<8, 0)
+		sum += carry
+	}
+	return sum
 }
 
 // Fold returns the Internet checksum of a sum, as it stands in a header.
