@@ -130,9 +130,7 @@ func (s *Shard) turn(sleep bool) (worked, more bool) {
 	// When somebody sets the system's clock no packet becomes late by that, and the heartbeat does not stop.
 	s.now = s.began.UnixNano() + int64(time.Since(s.began))
 	s.mail.read(s)
-	if p := s.wanted.Load(); p != s.placement && p != nil {
-		s.adopt(p)
-	}
+	s.look()
 	n := s.answers(events)
 	full := false
 	if !s.stopping {
@@ -284,6 +282,13 @@ func (s *Shard) Place(p *Placement) {
 	s.mail.post(func(*Shard) {}) // it looks at what is wanted in every turn: this is to wake it
 }
 
+// look adopts the placement that was published last, if it has not yet.
+func (s *Shard) look() {
+	if p := s.wanted.Load(); p != s.placement && p != nil {
+		s.adopt(p)
+	}
+}
+
 // Connect gives the shard a connection to a worker of a pool. The shard owns link from here on.
 func (s *Shard) Connect(link Link, pool int) {
 	if !s.mail.post(func(s *Shard) { s.connect(link, pool) }) {
@@ -316,6 +321,7 @@ func (s *Shard) connect(link Link, pool int) {
 // Disconnect ends the connection to a worker, if there is one.
 func (s *Shard) Disconnect(worker uint32, why string) {
 	s.mail.post(func(s *Shard) {
+		s.look() // one who lost its place before it was let go did not die of its packets
 		for i := range s.conns {
 			if c := &s.conns[i]; c.used && c.worker == worker {
 				s.lose(c, why)
