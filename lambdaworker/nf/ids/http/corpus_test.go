@@ -2,8 +2,6 @@ package http
 
 import (
 	"bytes"
-	"encoding/binary"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,51 +10,9 @@ import (
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/arena"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/proto"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/stream"
+	"github.com/granule-nf/granule/lambdaworker/nf/nftest"
 	flowstate "github.com/granule-nf/granule/lambdaworker/state"
 )
-
-// corpus returns the folder of the test corpora, or skips.
-func corpus(t testing.TB, sub string) string {
-	dir := os.Getenv("GRANULE_CORPUS")
-	if dir == "" {
-		dir = "../../../../../shared/corpus"
-	}
-	dir = filepath.Join(dir, sub)
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("no corpus at %s; set GRANULE_CORPUS", dir)
-	}
-	return dir
-}
-
-// frames calls f for each frame of a classic capture file.
-func frames(t testing.TB, file string, f func(data []byte, wire int, time int64)) {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var o binary.ByteOrder = binary.LittleEndian
-	if len(b) > 24 && b[0] == 0xa1 {
-		o = binary.BigEndian
-	}
-	raw := o.Uint32(b[20:]) != 1 // no link header: the tests give it one
-	for b = b[24:]; len(b) >= 16; {
-		n := int(o.Uint32(b[8:]))
-		if 16+n > len(b) {
-			return
-		}
-		data := b[16 : 16+n]
-		wire := int(o.Uint32(b[12:]))
-		if raw && n > 0 {
-			link := []byte{12: 8, 13: 0}
-			if data[0]>>4 == 6 {
-				link[12], link[13] = 0x86, 0xdd
-			}
-			data, wire = append(link, data...), wire+14
-		}
-		f(data, wire, int64(o.Uint32(b))*1e9+int64(o.Uint32(b[4:]))*1e3)
-		b = b[16+n:]
-	}
-}
 
 // capture runs a capture through the stream tracker and a parser.
 func capture(t testing.TB, file string, cfg Config, inline, midstream bool) *Parser {
@@ -87,17 +43,18 @@ func capture(t testing.TB, file string, cfg Config, inline, midstream bool) *Par
 			}
 		}
 	}
-	frames(t, file, func(data []byte, wire int, time int64) {
+	for _, c := range nftest.ReadPCAP(t, file) {
+		data, time := c.Data, c.Time
 		var in packet.Info
 		var k packet.Key
-		packet.Parse(data, wire, &in)
+		packet.Parse(data, int(c.Wire), &in)
 		if in.Kind == packet.NotIP || in.Proto != packet.ProtoTCP {
-			return
+			continue
 		}
 		rev := in.Key(data, &k)
 		var s stream.Segment
 		if !s.Read(&in, data, rev, time) {
-			return
+			continue
 		}
 		flow, _ := flows.Get((*[6]uint64)(&k), time)
 		var r stream.Result
@@ -108,7 +65,7 @@ func capture(t testing.TB, file string, cfg Config, inline, midstream bool) *Par
 		}
 		drain(flow, r.Dir.Opposite(), &k)
 		drain(flow, r.Dir, &k)
-	})
+	}
 	flows.Each(func(flow uint32) {
 		tr.Flush(flow)
 		k := packet.Key(*flows.Key(flow))
@@ -120,7 +77,7 @@ func capture(t testing.TB, file string, cfg Config, inline, midstream bool) *Par
 
 // TestEvader: whatever a server does to hide it, the test file is seen as a browser would.
 func TestEvader(t *testing.T) {
-	dirs, _ := filepath.Glob(filepath.Join(corpus(t, "ids"), "http-evader*"))
+	dirs, _ := filepath.Glob(filepath.Join(nftest.Corpus(t, "ids"), "http-evader*"))
 	if len(dirs) == 0 {
 		t.Fatal("no cases")
 	}

@@ -1,8 +1,6 @@
 package stream
 
 import (
-	"encoding/binary"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -11,53 +9,12 @@ import (
 	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/arena"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/proto"
+	"github.com/granule-nf/granule/lambdaworker/nf/nftest"
 	"github.com/granule-nf/granule/lambdaworker/state"
 )
 
-// corpus returns the folder of the test corpora, or skips.
-func corpus(t testing.TB) string {
-	dir := os.Getenv("GRANULE_CORPUS")
-	if dir == "" {
-		dir = "../../../../../shared/corpus"
-	}
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("no corpus at %s; set GRANULE_CORPUS", dir)
-	}
-	return dir
-}
-
-// frames returns the frames of a classic capture file; those without a link header are given one.
-func frames(t testing.TB, file string) (all [][]byte) {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var o binary.ByteOrder = binary.LittleEndian
-	if b[0] == 0xa1 {
-		o = binary.BigEndian
-	}
-	raw := o.Uint32(b[20:]) != 1
-	for b = b[24:]; len(b) >= 16; {
-		n := int(o.Uint32(b[8:]))
-		if 16+n > len(b) {
-			break
-		}
-		data := b[16 : 16+n]
-		if raw {
-			link := []byte{12: 8, 13: 0}
-			if n > 0 && data[0]>>4 == 6 {
-				link[12], link[13] = 0x86, 0xdd
-			}
-			data = append(link, data...)
-		}
-		all = append(all, data)
-		b = b[16+n:]
-	}
-	return all
-}
-
 // follow runs frames through a tracker and returns all that is handed out, with "~" for gaps, and all payloads as they are afterwards.
-func follow(tr *Tracker, flows *state.Table, all [][]byte, collect bool) (streams, payloads string) {
+func follow(tr *Tracker, flows *state.Table, all []nftest.Packet, collect bool) (streams, payloads string) {
 	var c Chunk
 	var out, pay strings.Builder
 	drain := func(flow uint32) {
@@ -75,10 +32,11 @@ func follow(tr *Tracker, flows *state.Table, all [][]byte, collect bool) (stream
 			}
 		}
 	}
-	for _, data := range all {
+	for _, c := range all {
+		data := c.Data
 		var in packet.Info
 		var k packet.Key
-		packet.Parse(data, len(data), &in)
+		packet.Parse(data, int(c.Wire), &in)
 		if in.Kind == packet.NotIP {
 			continue
 		}
@@ -124,7 +82,7 @@ func TestCorpus(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tr := New(Config{Flows: 64, Arena: arena.New(1 << 20), Inline: c.inline, Raw: true})
-			streams, payloads := follow(tr, state.NewTable(64, 1<<62, 1), frames(t, filepath.Join(corpus(t), "ids", c.name, "input.pcap")), true)
+			streams, payloads := follow(tr, state.NewTable(64, 1<<62, 1), nftest.ReadPCAP(t, filepath.Join(nftest.Corpus(t, "ids"), c.name, "input.pcap")), true)
 			if !strings.Contains(streams, c.has) || c.hasNot != "" && strings.Contains(streams, c.hasNot) {
 				t.Errorf("streams %.300q, want %q in them and not %q", streams, c.has, c.hasNot)
 			}
@@ -140,13 +98,13 @@ func TestAllCaptures(t *testing.T) {
 	a := arena.New(8 << 20)
 	flows := state.NewTable(256, 1<<62, 1)
 	for i, glob := range []string{"traffic/*.pcap", "malformed/*.pcap", "ids/*/input.pcap"} {
-		files, _ := filepath.Glob(filepath.Join(corpus(t), glob))
+		files, _ := filepath.Glob(filepath.Join(nftest.Corpus(t, ""), glob))
 		if len(files) == 0 {
 			t.Fatalf("no capture matches %s", glob)
 		}
 		tr := New(Config{Flows: 256, Arena: a, Inline: i == 1, Midstream: true, Raw: true})
 		for _, f := range files {
-			all := frames(t, f)
+			all := nftest.ReadPCAP(t, f)
 			if n := testing.AllocsPerRun(1, func() { follow(tr, flows, all, false) }); n != 0 {
 				t.Errorf("%s: %v allocations", f, n)
 			}

@@ -2,9 +2,7 @@ package tls
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,19 +11,12 @@ import (
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/arena"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/proto"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/stream"
+	"github.com/granule-nf/granule/lambdaworker/nf/nftest"
 	"github.com/granule-nf/granule/lambdaworker/state"
 )
 
 // streams returns the bytes of both directions of each TCP flow of a capture that speaks TLS, as a watcher sees them.
 func streams(t testing.TB, sub string) (all [][2][]byte) {
-	dir := os.Getenv("GRANULE_CORPUS")
-	if dir == "" {
-		dir = "../../../../../shared/corpus"
-	}
-	b, err := os.ReadFile(filepath.Join(dir, sub))
-	if err != nil {
-		t.Skipf("no corpus: %v; set GRANULE_CORPUS", err)
-	}
 	flows := state.NewTable(256, 1<<62, 1)
 	tr := stream.New(stream.Config{Flows: 256, Arena: arena.New(16 << 20), Midstream: true})
 	got := make([][2][]byte, 256)
@@ -37,17 +28,11 @@ func streams(t testing.TB, sub string) (all [][2][]byte) {
 			}
 		}
 	}
-	raw := b[20] == 101 // no link header: the tests give it one
-	for b = b[24:]; len(b) >= 16; {
-		n := int(binary.LittleEndian.Uint32(b[8:]))
-		data := b[16 : 16+n]
-		if raw {
-			data = append([]byte{12: 8, 13: 0}, data...)
-		}
+	for _, c := range nftest.ReadPCAP(t, filepath.Join(nftest.Corpus(t, ""), sub)) {
+		data := c.Data
 		var in packet.Info
 		var k packet.Key
-		packet.Parse(data, len(data), &in)
-		b = b[16+n:]
+		packet.Parse(data, int(c.Wire), &in)
 		var s stream.Segment
 		if in.Kind == packet.NotIP || !s.Read(&in, data, in.Key(data, &k), 0) {
 			continue
