@@ -8,7 +8,6 @@ import (
 // conn is a flow that is followed.
 type conn struct {
 	flow        uint32
-	inUse       bool
 	nextID      uint64
 	first, last uint32 // transactions, oldest first
 	count       uint32
@@ -48,25 +47,17 @@ const (
 
 // connOf returns the conn of flow, made if there is room.
 func (p *Parser) connOf(flow uint32) *conn {
-	if i := p.of[flow]; i != 0 {
-		return &p.conns[i-1]
+	c := p.conns.Get(flow)
+	if c != nil {
+		return c
 	}
-	var i uint32
-	switch {
-	case len(p.freeConns) > 0:
-		i = p.freeConns[len(p.freeConns)-1]
-		p.freeConns = p.freeConns[:len(p.freeConns)-1]
-	case len(p.conns) < p.cfg.Connections:
-		i = uint32(len(p.conns))
-		p.conns = append(p.conns, conn{})
-	default:
+	if c = p.conns.Make(flow); c == nil {
 		p.stats.NoSlot++
 		return nil
 	}
-	p.of[flow] = i + 1
-	p.conns[i] = conn{flow: flow, inUse: true, first: None, last: None}
-	p.conns[i].way[0].tx, p.conns[i].way[1].tx = None, None
-	return &p.conns[i]
+	*c = conn{flow: flow, first: None, last: None}
+	c.way[0].tx, c.way[1].tx = None, None
+	return c
 }
 
 // newTx appends a transaction to c, or returns None. The oldest of too many gives way.
@@ -105,7 +96,7 @@ func (p *Parser) Release(slot uint32) {
 	if !t.inUse {
 		return
 	}
-	c := &p.conns[p.of[t.Flow]-1]
+	c := p.conns.Get(t.Flow)
 	for d := range c.way {
 		if c.way[d].tx == slot {
 			c.way[d].tx = None
@@ -139,11 +130,10 @@ func (p *Parser) freeTx(t *Tx) {
 
 // Forget drops all that is known of a flow.
 func (p *Parser) Forget(flow uint32) {
-	i := p.of[flow]
-	if i == 0 {
+	c := p.conns.Get(flow)
+	if c == nil {
 		return
 	}
-	c := &p.conns[i-1]
 	for s := c.first; s != None; {
 		next := p.txs[s].next
 		p.freeTx(&p.txs[s])
@@ -153,15 +143,13 @@ func (p *Parser) Forget(flow uint32) {
 		p.endLayers(&c.way[d])
 		p.arena.Free(&c.way[d].line)
 	}
-	*c = conn{}
-	p.of[flow] = 0
-	p.freeConns = append(p.freeConns, i-1)
+	p.conns.Drop(flow)
 }
 
 // First returns the slot of the flow's oldest transaction, or None.
 func (p *Parser) First(flow uint32) uint32 {
-	if i := p.of[flow]; i != 0 {
-		return p.conns[i-1].first
+	if c := p.conns.Get(flow); c != nil {
+		return c.first
 	}
 	return None
 }

@@ -10,9 +10,7 @@ import (
 type Parser struct {
 	cfg       Config
 	arena     *arena.Arena
-	of        []uint32 // by flow: its conn + 1
-	conns     []conn
-	freeConns []uint32
+	conns     proto.Records[conn]
 	txs       []Tx
 	freeTxs   []uint32
 	inflaters []*inflater
@@ -44,7 +42,7 @@ type Stats struct {
 // New makes a parser.
 func New(cfg Config) *Parser {
 	cfg.defaults()
-	return &Parser{cfg: cfg, arena: cfg.Arena, of: make([]uint32, cfg.Flows)}
+	return &Parser{cfg: cfg, arena: cfg.Arena, conns: proto.NewRecords[conn](cfg.Flows, cfg.Connections)}
 }
 
 // Stats returns the counters.
@@ -118,11 +116,10 @@ func (p *Parser) desync(w *way, s *side) bool {
 
 // Close says that a direction has ended: what was waiting for more is complete now.
 func (p *Parser) Close(flow uint32, dir proto.Dir) {
-	i := p.of[flow]
-	if i == 0 {
+	c := p.conns.Get(flow)
+	if c == nil {
 		return
 	}
-	c := &p.conns[i-1]
 	w := &c.way[dir]
 	if w.closed {
 		return

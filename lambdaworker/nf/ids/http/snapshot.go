@@ -215,11 +215,10 @@ func (z *inflater) rebuild() {
 // AppendState appends all that is known of flow, as versioned bytes, to b. It appends nothing if nothing is known. Bodies
 // make it large: at the most the limits of Config for each transaction, and 33 KiB for each encoding that is being undone.
 func (p *Parser) AppendState(flow uint32, b []byte) []byte {
-	i := p.of[flow]
-	if i == 0 {
+	cn := p.conns.Get(flow)
+	if cn == nil {
 		return b
 	}
-	cn := &p.conns[i-1]
 	c := carrier{b: append(b, stateVersion), a: p.arena}
 	c.u64(&cn.nextID)
 	c.u32(&cn.count)
@@ -297,7 +296,7 @@ func (p *Parser) ApplyState(flow uint32, state []byte) bool {
 }
 
 func (p *Parser) apply(flow uint32, b []byte) bool {
-	cn := &p.conns[p.of[flow]-1]
+	cn := p.conns.Get(flow)
 	c := carrier{b: b, read: true, a: p.arena}
 	var nextID uint64
 	var count uint32

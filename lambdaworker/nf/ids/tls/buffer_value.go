@@ -12,14 +12,13 @@ var itemOf = [NumBuffers]item{
 // Buffer returns the i-th value of a buffer, and whether there is one. Certificates and their fields are those that dir
 // carried. Bytes are valid until the parser is used again.
 func (p *Parser) Buffer(flow uint32, dir proto.Dir, b Buffer, i int) ([]byte, bool) {
-	n := p.of[flow]
-	if n == 0 || i < 0 || i > 0 && !b.Many() {
+	c := p.conns.Get(flow)
+	if c == nil || i < 0 || i > 0 && !b.Many() {
 		return nil, false
 	}
 	if d, fixed := b.Dir(); fixed {
 		dir = d
 	}
-	c := &p.conns[n-1]
 	h := &c.half[dir]
 	switch b {
 	case Version:

@@ -29,9 +29,7 @@ type Stats struct {
 type Parser struct {
 	cfg   Config
 	arena *arena.Arena
-	of    []uint32 // by flow: its conn + 1
-	conns []conn
-	free  []uint32
+	conns proto.Records[conn]
 	text  []byte // what a value is put together in
 	stats Stats
 }
@@ -84,56 +82,44 @@ func New(cfg Config) *Parser {
 	if cfg.HandshakeLimit == 0 {
 		cfg.HandshakeLimit = 1 << 16
 	}
-	return &Parser{cfg: cfg, arena: cfg.Arena, of: make([]uint32, cfg.Flows)}
+	return &Parser{cfg: cfg, arena: cfg.Arena, conns: proto.NewRecords[conn](cfg.Flows, cfg.Connections)}
 }
 
 // Stats returns the counters.
 func (p *Parser) Stats() Stats { return p.stats }
 
+// connOf returns the conn of flow, made if there is room.
 func (p *Parser) connOf(flow uint32) *conn {
-	if i := p.of[flow]; i != 0 {
-		return &p.conns[i-1]
+	c := p.conns.Get(flow)
+	if c == nil {
+		if c = p.conns.Make(flow); c == nil {
+			p.stats.NoSlot++
+		}
 	}
-	var i uint32
-	switch {
-	case len(p.free) > 0:
-		i = p.free[len(p.free)-1]
-		p.free = p.free[:len(p.free)-1]
-	case len(p.conns) < p.cfg.Connections:
-		i = uint32(len(p.conns))
-		p.conns = append(p.conns, conn{})
-	default:
-		p.stats.NoSlot++
-		return nil
-	}
-	p.of[flow] = i + 1
-	return &p.conns[i]
+	return c
 }
 
 // State lends what is known of a flow, nil if that is nothing.
 func (p *Parser) State(flow uint32) *State {
-	if i := p.of[flow]; i != 0 {
-		return &p.conns[i-1].State
+	if c := p.conns.Get(flow); c != nil {
+		return &c.State
 	}
 	return nil
 }
 
 // Forget drops all that is known of a flow.
 func (p *Parser) Forget(flow uint32) {
-	i := p.of[flow]
-	if i == 0 {
+	c := p.conns.Get(flow)
+	if c == nil {
 		return
 	}
-	c := &p.conns[i-1]
 	for d := range c.half {
 		h := &c.half[d]
 		for _, b := range [...]*arena.Buf{&h.message, &h.values, &h.certs} {
 			p.arena.Free(b)
 		}
 	}
-	*c = conn{}
-	p.of[flow] = 0
-	p.free = append(p.free, i-1)
+	p.conns.Drop(flow)
 }
 
 // Gap says that n bytes of a direction were lost: its inspection ends.

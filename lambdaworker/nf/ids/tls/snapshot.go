@@ -15,11 +15,10 @@ const headState = 1 + 6 + 16 + 4
 // AppendState appends what is known of flow, as versioned bytes, to b; nothing if nothing is known. It is at most two handshake
 // messages with their certificates twice.
 func (p *Parser) AppendState(flow uint32, b []byte) []byte {
-	n := p.of[flow]
-	if n == 0 {
+	c := p.conns.Get(flow)
+	if c == nil {
 		return b
 	}
-	c := &p.conns[n-1]
 	le := binary.LittleEndian
 	b = append(b, stateVersion)
 	b = le.AppendUint16(b, uint16(c.Seen))
