@@ -2,6 +2,7 @@ package ids
 
 import (
 	"github.com/granule-nf/granule/lambdaworker/nf"
+	"github.com/granule-nf/granule/lambdaworker/nf/ids/dns"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/proto"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/rule"
 )
@@ -45,7 +46,7 @@ func (n *IDS) transactions(handle uint32, f *flow) {
 	case proto.TLS:
 		n.tlsTransaction(handle, d)
 	case proto.DNS:
-		if n.p.Proto == protoUDP && len(n.v.Payload) > 0 && !n.v.Pseudo && n.message.Parse(n.v.Payload) {
+		if n.p.Proto == protoUDP && len(n.v.Payload) > 0 && !n.v.Pseudo && n.readDNS(n.v.Payload) {
 			n.dnsTransaction(f)
 		}
 	}
@@ -76,6 +77,11 @@ func (n *IDS) tlsTransaction(handle uint32, d proto.Dir) {
 	t.Done[d] = v.Complete()
 }
 
+// readDNS reads a message and reports whether it is a transaction: one with questions or answers that can't be read is none.
+func (n *IDS) readDNS(m []byte) bool {
+	return n.message.Parse(m) && n.message.Problem != dns.Malformed
+}
+
 // dnsTransaction inspects n.message, which is a transaction by itself.
 func (n *IDS) dnsTransaction(f *flow) {
 	n.engine.Transaction(&n.v, rule.AppDNS, &n.views.dns, &n.dnsTx, int64(f.txs))
@@ -86,7 +92,7 @@ func (n *IDS) dnsTransaction(f *flow) {
 // dnsMessage inspects a message out of a TCP stream. It may have come to light with a packet of the other direction, for
 // it was acknowledged then; addresses are those of its own.
 func (n *IDS) dnsMessage(handle uint32, f *flow, d proto.Dir, m []byte) {
-	if f.dropped || f.passed || !n.message.Parse(m) {
+	if f.dropped || f.passed || !n.readDNS(m) {
 		return
 	}
 	saved := n.v

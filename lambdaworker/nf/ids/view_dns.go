@@ -32,7 +32,7 @@ func (v *dnsView) Bytes(b rule.Buffer, i int) ([]byte, bool) {
 	case rule.DNSAdditionalsRRName:
 		return v.name(dns.Additionals, i)
 	case rule.DNSResponseRRName:
-		return v.any(i)
+		return v.m.ResponseName(i)
 	}
 	return nil, false
 }
@@ -42,27 +42,8 @@ func (v *dnsView) name(s dns.Section, i int) ([]byte, bool) {
 	if i >= len(rs) {
 		return nil, false
 	}
-	return v.m.Name(&rs[i]), true
-}
-
-// any returns the i-th name of the message: owners of all sections, and the names that records point to.
-func (v *dnsView) any(i int) ([]byte, bool) {
-	for s := dns.Queries; s < dns.NumSections; s++ {
-		rs := v.m.Records(s)
-		for k := range rs {
-			if i == 0 {
-				return v.m.Name(&rs[k]), true
-			}
-			i--
-			if t := v.m.Target(&rs[k]); t != nil {
-				if i == 0 {
-					return t, true
-				}
-				i--
-			}
-		}
-	}
-	return nil, false
+	name := v.m.Name(&rs[i])
+	return name, len(name) > 0 // the root's ends the list, as it does for Suricata
 }
 
 // Number implements detect.Tx.
@@ -71,14 +52,14 @@ func (v *dnsView) Number(b rule.Buffer, i int) (uint64, bool) {
 	case rule.DNSOpcode:
 		return uint64(v.m.Opcode), i == 0
 	case rule.DNSRcode:
-		return uint64(v.m.Rcode), i == 0 && v.m.Response
+		return uint64(v.m.Flags & 15), i == 0
 	case rule.DNSRRType:
-		for s := dns.Queries; s < dns.NumSections; s++ {
-			rs := v.m.Records(s)
-			if i < len(rs) {
-				return uint64(rs[i].Type), true
-			}
-			i -= len(rs)
+		s := dns.Queries
+		if v.m.Response {
+			s = dns.Answers
+		}
+		if rs := v.m.Records(s); i < len(rs) {
+			return uint64(rs[i].Type), true
 		}
 	}
 	return 0, false

@@ -24,13 +24,14 @@ type item struct {
 	byte                rule.ByteOp
 	maskShift           uint8
 	size                rule.Range
+	pick                rule.Pick
 }
 
 // compileItems compiles the items of one section.
 func compileItems(in []*rule.Item) []item {
 	out := make([]item, 0, len(in))
 	for _, it := range in {
-		c := item{kind: it.Kind, negated: it.Negated, relative: it.Relative, byte: it.Byte, size: it.Range}
+		c := item{kind: it.Kind, negated: it.Negated, relative: it.Relative, byte: it.Byte, size: it.Range, pick: it.Pick}
 		switch it.Kind {
 		case rule.Content:
 			m := &it.Content

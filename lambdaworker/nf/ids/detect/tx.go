@@ -237,24 +237,16 @@ func (e *Engine) advance(p *Packet, tx Tx, r *record, id int64) {
 
 // txSection reports whether any instance of the section's buffer matches.
 func (e *Engine) txSection(c *section, tx Tx) bool {
-	numeric := len(c.items) > 0 && c.items[0].kind == rule.Compare
+	if len(c.items) > 0 && c.items[0].kind == rule.Compare {
+		return numbers(c, tx)
+	}
 	for i := 0; ; i++ {
-		if numeric {
-			n, ok := tx.Number(c.buffer, i)
-			if !ok {
-				return false
-			}
-			if numbers(c.items, n) {
-				return true
-			}
-		} else {
-			data, ok := tx.Bytes(c.buffer, i)
-			if !ok {
-				return i == 0 && c.absent
-			}
-			if (!c.absent || c.orAbsent) && e.section(c, data) {
-				return true
-			}
+		data, ok := tx.Bytes(c.buffer, i)
+		if !ok {
+			return i == 0 && c.absent
+		}
+		if (!c.absent || c.orAbsent) && e.section(c, data) {
+			return true
 		}
 		if !c.buffer.Multi() {
 			return false
@@ -262,9 +254,11 @@ func (e *Engine) txSection(c *section, tx Tx) bool {
 	}
 }
 
-func numbers(items []item, n uint64) bool {
-	for i := range items {
-		if !items[i].size.Holds(n) {
+// numbers reports whether the section's comparisons hold for the buffer's number, or for those among many that they are about.
+func numbers(c *section, tx Tx) bool {
+	for k := range c.items {
+		it := &c.items[k]
+		if !it.pick.Holds(it.size, func(i int) (uint64, bool) { return tx.Number(c.buffer, i) }) {
 			return false
 		}
 	}

@@ -41,8 +41,9 @@ func TestParse(t *testing.T) {
 		{"query", "false op0 rc0 p0 0:www.example.com/1>", query},
 		{"response", "true op0 rc19 p0 0:www.example.com/1> 1:www.example.com/5>cdn.example.com 1:cdn.example.com/1> 2:example.com/15>m 3:/41>", response},
 		{"pointer to itself", "false op0 rc0 p2", []byte("\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\xc0\x0c\x00\x01\x00\x01")},
-		{"pointer forward", "false op0 rc0 p2", []byte("\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\xc0\x10\x00\x01\x00\x01\x01a\x00")},
-		{"loop of two", "false op0 rc0 p2", []byte("\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01a\xc0\x0c\x00\x01\x00\x01")},
+		{"pointer forward", "false op0 rc0 p0 0:a/1>", []byte("\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\xc0\x12\x00\x01\x00\x01\x01a\x00")},
+		{"loop of two", "false op0 rc0 p0 0:" + strings.Repeat("a.", 127) + "a/1>", []byte("\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01a\xc0\x0c\x00\x01\x00\x01")},
+		{"bad authority", "true op0 rc3 p3 0:www.example.com/1> 1:www.example.com/5>cdn.example.com 1:cdn.example.com/1>", response[:80]},
 		{"record cut short", "true op0 rc3 p2 0:www.example.com/1> 1:www.example.com/5>cdn.example.com", response[:60]},
 		{"opcode 4", "false op4 rc0 p0 0:www.example.com/1>", append([]byte("\x12\x34\x20"), query[3:]...)},
 	} {

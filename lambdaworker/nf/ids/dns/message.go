@@ -9,8 +9,8 @@ const (
 	MaxName    = 1025     // bytes of one name, as far as it is kept
 )
 
-// maxSteps bounds the labels and pointers of one name: a name of 255 bytes has no more than 128 labels.
-const maxSteps = 512
+// maxSteps bounds the labels and pointers of one name, as Suricata does.
+const maxSteps = 255
 
 // Section is a part of a message.
 type Section uint8
@@ -27,11 +27,12 @@ const (
 // Problem is what is wrong with a message, or OK.
 type Problem uint8
 
-// Problems. A message with a problem keeps what was read before it.
+// Problems. A message with a problem keeps what was read before it, by whole sections where it is BadTail.
 const (
 	OK        Problem = iota
 	NotDNS            // too short for a header, or a header that makes no sense
-	Malformed         // a name or record runs past the message's end or loops
+	Malformed         // a question or an answer runs past the message's end or loops
+	BadTail           // the same of the authorities or additional records, which are left out
 	TooMany           // more than MaxRecords or MaxBytes
 	BadZ              // the reserved bit is set (RFC 1035 section 4.1.1)
 	BadOpcode         // an opcode that is not assigned
@@ -56,7 +57,7 @@ type Message struct {
 	Flags    uint16
 	Response bool
 	Opcode   uint8
-	Rcode    uint16 // with the high bits of an OPT record (RFC 6891)
+	Rcode    uint16 // with the high bits of an OPT record (RFC 6891); the header's are the lowest four
 	Count    [NumSections]uint16
 	Problem  Problem
 
@@ -113,6 +114,9 @@ func (m *Message) Parse(data []byte) bool {
 	for s := range NumSections {
 		for range m.Count[s] {
 			if at = m.record(s, at); at < 0 {
+				if s >= Authorities && m.Problem == Malformed {
+					m.Problem, m.n = BadTail, m.sections[s]
+				}
 				m.close(s)
 				return true
 			}
@@ -191,14 +195,27 @@ func (m *Message) malformed() int {
 }
 
 // name reads a name at offset at, with its pointers (RFC 1035 section 4.1.4), and returns where it ends in place, or -1. Labels
-// are joined with dots. Each pointer must lead to an earlier place than any before it, so that no chain loops. Bytes past MaxName are not kept.
+// are joined with dots. Pointers may lead anywhere, as they do for Suricata. A name that never ends is an error, unless
+// it began with a pointer, behind which reading can go on: then it is what was read of it. Bytes past MaxName are not kept.
 func (m *Message) name(at int, out *span) int {
 	start := m.used
 	end := -1
-	lowest := at
-	for steps := 0; ; steps++ {
-		if at >= len(m.raw) || steps > maxSteps {
+	cut := func() int {
+		if end < 0 {
 			return m.malformed()
+		}
+		*out = span{uint16(start), uint16(m.used - start)}
+		return end
+	}
+	for steps := 0; ; steps++ {
+		if at == len(m.raw) {
+			if end < 0 {
+				end = at
+			}
+			return cut()
+		}
+		if steps > maxSteps {
+			return cut()
 		}
 		n := int(m.raw[at])
 		switch n & 0xc0 {
@@ -207,13 +224,16 @@ func (m *Message) name(at int, out *span) int {
 				return m.malformed()
 			}
 			to := n&0x3f<<8 | int(m.raw[at+1])
+			if to > len(m.raw) {
+				return m.malformed()
+			}
+			if to == at {
+				return cut()
+			}
 			if end < 0 {
 				end = at + 2
 			}
-			if to >= lowest {
-				return m.malformed()
-			}
-			at, lowest = to, to
+			at = to
 			continue
 		case 0:
 		default: // extended label types of long ago (RFC 6891 section 5)
@@ -223,8 +243,7 @@ func (m *Message) name(at int, out *span) int {
 			if end < 0 {
 				end = at + 1
 			}
-			*out = span{uint16(start), uint16(m.used - start)}
-			return end
+			return cut()
 		}
 		if at+1+n > len(m.raw) {
 			return m.malformed()
@@ -239,6 +258,8 @@ func (m *Message) name(at int, out *span) int {
 				m.used++
 			}
 			m.used += copy(m.names[m.used:], m.raw[at+1:at+1+n])
+		} else if end >= 0 {
+			return cut()
 		}
 		at += 1 + n
 	}

@@ -140,7 +140,7 @@ var buffers = [NumBuffers]buffer{
 	FileName:             {name: "file.name", app: AppHTTP, sides: Either},
 	DNSQuery:             {name: "dns.query", aliases: []string{"dns_query"}, app: AppDNS, sides: Request, multi: true},
 	DNSQueriesRRName:     {name: "dns.queries.rrname", aliases: []string{"dns.query.name"}, app: AppDNS, sides: Either, multi: true},
-	DNSAnswersRRName:     {name: "dns.answers.rrname", aliases: []string{"dns.answer.name"}, app: AppDNS, sides: Response, multi: true},
+	DNSAnswersRRName:     {name: "dns.answers.rrname", aliases: []string{"dns.answer.name"}, app: AppDNS, sides: Either, multi: true},
 	DNSAuthoritiesRRName: {name: "dns.authorities.rrname", app: AppDNS, sides: Response, multi: true},
 	DNSAdditionalsRRName: {name: "dns.additionals.rrname", app: AppDNS, sides: Response, multi: true},
 	DNSResponseRRName:    {name: "dns.response.rrname", app: AppDNS, sides: Response, multi: true},

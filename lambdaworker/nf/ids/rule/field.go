@@ -55,6 +55,8 @@ const (
 	NotBetween // x <= A or x >= B
 	AnyBit     // x & A != 0
 	NoBit      // x & A == 0
+	MaskEqual  // x & A == B
+	MaskNotEqual
 )
 
 // Range is a comparison with a number.
@@ -86,6 +88,10 @@ func (r Range) Holds(x uint64) bool {
 		return x&r.A != 0
 	case NoBit:
 		return x&r.A == 0
+	case MaskEqual:
+		return x&r.A == r.B
+	case MaskNotEqual:
+		return x&r.A != r.B
 	}
 	return false
 }

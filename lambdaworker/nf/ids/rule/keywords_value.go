@@ -8,11 +8,17 @@ import (
 
 func valueOf(b Buffer, max uint64, names map[string]uint64) keyword {
 	return keyword{argNeeded, func(p *parser, arg string, at int) error {
-		r, err := number(arg, max, names)
+		it := &Item{Kind: Compare}
+		var err error
+		if b.Multi() {
+			it.Range, it.Pick, err = multi(arg, max, names)
+		} else {
+			it.Range, err = number(arg, max, names)
+		}
 		if err != nil {
 			return err
 		}
-		return p.addValue(b, at, &Item{Kind: Compare, Range: r})
+		return p.addValue(b, at, it)
 	}}
 }
 
@@ -109,6 +115,11 @@ func (p *parser) tlsVersion(arg string, at int) error {
 		n = r.A
 	}
 	r.A = n
+	if ok {
+		// A version by name: 1.3 has drafts with other numbers.
+		r = Range{Op: map[RangeOp]RangeOp{Equal: AnyBit, NotEqual: NoBit}[r.Op], A: SSLVersionBit(n)}
+		return p.addValue(SSLVersion, at, &Item{Kind: Compare, Range: r})
+	}
 	return p.addValue(TLSVersion, at, &Item{Kind: Compare, Range: r})
 }
 

@@ -189,6 +189,7 @@ type Item struct {
 	Regex    *pcre.Regexp
 	Byte     ByteOp
 	Range    Range
+	Pick     Pick // Compare, of a buffer with many values
 	OrAbsent bool
 }
 
