@@ -39,6 +39,16 @@ func interrupt(ctx context.Context, conn interface{ SetDeadline(time.Time) error
 	return context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 }
 
+// open reports whether until is there and has not been closed.
+func open(until <-chan struct{}) bool {
+	select {
+	case <-until:
+		return false
+	default:
+		return until != nil
+	}
+}
+
 // why makes of an error that a deadline caused one that says so.
 func why(ctx context.Context, err error) error {
 	var ne net.Error

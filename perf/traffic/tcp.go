@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"math"
 	"net"
 	"strconv"
 	"sync"
@@ -21,15 +20,16 @@ import (
 // TCP moves bytes over connections that From opens to To.
 type TCP struct {
 	From, To Host
-	Address  string        // of To
-	Port     int           // of To (0: any)
-	Window   int           // receive buffer in bytes, which bounds what is in flight; 0: as the kernel grows it
-	Flows    int           // connections at once (1)
-	Bytes    int64         // a flow; 0: until Duration is over
-	Duration time.Duration // of sending, where Bytes is 0 (1 s)
-	Download bool          // To sends and From receives
-	Unhashed bool          // count only: hashing takes most of a core at 10 Gbit/s
-	Timeout  time.Duration // the end, whatever happens (Duration + 30 s)
+	Address  string          // of To
+	Port     int             // of To (0: any)
+	Window   int             // receive buffer in bytes, which bounds what is in flight; 0: as the kernel grows it
+	Flows    int             // connections at once (1)
+	Bytes    int64           // a flow; 0: until Duration is over
+	Duration time.Duration   // of sending, where Bytes is 0 (1 s)
+	Until    <-chan struct{} // where given, sending goes on, past Bytes or Duration, until it is closed
+	Download bool            // To sends and From receives
+	Unhashed bool            // count only: hashing takes most of a core at 10 Gbit/s
+	Timeout  time.Duration   // the end, whatever happens (Duration + 30 s)
 	Meter    *Meter
 }
 
@@ -200,24 +200,26 @@ func (t *TCP) serve(ctx context.Context, c net.Conn, flow int, f *TCPFlow, recei
 
 func (t *TCP) send(c net.Conn, h hash.Hash, flow int) (n int64, err error) {
 	s := newStream(flow)
-	left, until := t.Bytes, time.Time{}
-	if t.Bytes == 0 {
-		left, until = math.MaxInt64, time.Now().Add(t.Duration)
-	}
-	for left > 0 && (until.IsZero() || time.Now().Before(until)) {
-		b := s.next(left)
+	for began := time.Now(); ; {
+		size := int64(chunkSize)
+		switch {
+		case n < t.Bytes:
+			size = t.Bytes - n
+		case t.Bytes == 0 && time.Since(began) < t.Duration, open(t.Until):
+		default:
+			return n, c.(*net.TCPConn).CloseWrite()
+		}
+		b := s.next(size)
 		if !t.Unhashed {
 			h.Write(b)
 		}
 		w, err := c.Write(b)
 		n += int64(w)
-		left -= int64(w)
 		t.Meter.Sent.Add(uint64(w))
 		if err != nil {
 			return n, err
 		}
 	}
-	return n, c.(*net.TCPConn).CloseWrite()
 }
 
 func (t *TCP) receive(c net.Conn, h hash.Hash) (n int64, err error) {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"sort"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,6 +41,34 @@ func TestTCPArrivesWhole(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestUntil: what is to go on until somebody says so does, past its bytes or its count, and what arrives is still whole.
+func TestUntil(t *testing.T) {
+	until := make(chan struct{})
+	tcp, udp := new(Meter), new(Meter)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	go func() {
+		for ctx.Err() == nil && (tcp.Received.Load() < 1<<20 || udp.Received.Load() < 20) {
+			time.Sleep(time.Millisecond)
+		}
+		close(until)
+	}()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		r, err := TCP{From: Here{}, To: Here{}, Address: "127.0.0.1", Bytes: 17, Until: until, Meter: tcp}.Run(ctx)
+		if err != nil || !r.Intact() || r.Sent() < 1<<20 {
+			t.Errorf("TCP: %d sent, %d received, %v", r.Sent(), r.Received(), err)
+		}
+	})
+	wg.Go(func() {
+		r, err := UDP{From: Here{}, To: Here{}, Address: "127.0.0.1", Count: 2, Until: until, Meter: udp}.Run(ctx)
+		if err != nil || r.Sent < 20 || r.Lost() > 0 {
+			t.Errorf("UDP: %d sent, %d lost, %v", r.Sent, r.Lost(), err)
+		}
+	})
+	wg.Wait()
 }
 
 // TestTCPEndsInTime: a far end that is not there, and a run that is interrupted, are errors and not a wait.

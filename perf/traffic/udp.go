@@ -17,14 +17,15 @@ import (
 // UDP sends numbered datagrams from one host to another at a steady rate, one source port a flow.
 type UDP struct {
 	From, To Host
-	Address  string        // of To
-	Port     int           // of To (0: any)
-	Flows    int           // (1)
-	Size     int           // payload in bytes, 24 or more (200)
-	Rate     float64       // packets a second of all flows together (1000)
-	Count    int           // packets of all flows together; 0: until Duration is over
-	Duration time.Duration // where Count is 0 (1 s)
-	Linger   time.Duration // how long the last ones have to arrive (3 s); it ends at once when all have
+	Address  string          // of To
+	Port     int             // of To (0: any)
+	Flows    int             // (1)
+	Size     int             // payload in bytes, 24 or more (200)
+	Rate     float64         // packets a second of all flows together (1000)
+	Count    int             // packets of all flows together; 0: until Duration is over
+	Duration time.Duration   // where Count is 0 (1 s)
+	Until    <-chan struct{} // where given, sending goes on, past Count or Duration, until it is closed
+	Linger   time.Duration   // how long the last ones have to arrive (3 s); it ends at once when all have
 	Meter    *Meter
 }
 
@@ -152,12 +153,12 @@ func (u *UDP) send(ctx context.Context, senders []*net.UDPConn, r *UDPResult) er
 	numbers := make([]uint64, u.Flows)
 	p := pace{rate: u.Rate, began: time.Now()}
 	defer func() { r.Elapsed = time.Since(p.began) }()
-	for n := 0; u.Count > 0 && n < u.Count || u.Count == 0 && time.Since(p.began) < u.Duration; {
+	for n := 0; n < u.Count || u.Count == 0 && time.Since(p.began) < u.Duration || open(u.Until); {
 		due := p.due(ctx, 64)
 		if ctx.Err() != nil {
 			return nil
 		}
-		for ; due > 0 && (u.Count == 0 || n < u.Count); due-- {
+		for ; due > 0 && (n < u.Count || u.Count == 0 || open(u.Until)); due-- {
 			flow := n % u.Flows
 			n++
 			binary.LittleEndian.PutUint32(b[4:], uint32(flow))
