@@ -15,7 +15,8 @@ type Bundle struct {
 	Stage int               `json:"stage"` // from 0
 	Seed  uint64            `json:"seed"`  // the chain's seed
 	Flows int               `json:"flows"` // size of the stage's flow table; 0 is DefaultFlows
-	Idle  int64             `json:"idle"`  // ns after which a silent flow is forgotten; 0 is DefaultIdle
+	Idle  int64             `json:"idle"`  // ns after which a silent flow is forgotten; 0 is DefaultIdle, or what a function asks for if that is longer
+	Fails Failure           `json:"fails"` // what becomes of packets when a function panics
 	NFs   []BundleNF        `json:"nfs"`   // in the order packets meet them
 	Files map[string][]byte `json:"files"` // by the name that Setup.Open is asked for
 
@@ -54,10 +55,7 @@ func Build(b Bundle) (*Pipeline, error) {
 	if b.Flows == 0 {
 		b.Flows = DefaultFlows
 	}
-	if b.Idle <= 0 {
-		b.Idle = DefaultIdle
-	}
-	flows := state.NewTable(b.Flows, b.Idle, b.Seed)
+	flows := state.NewTable(b.Flows, max(b.Idle, 0), b.Seed)
 	open := b.Open
 	if open == nil {
 		open = b.openFile
@@ -82,7 +80,11 @@ func Build(b Bundle) (*Pipeline, error) {
 	if len(all) > 0 {
 		return nil, all
 	}
+	if b.Idle <= 0 {
+		flows.KeepIdle(idleOf(nfs))
+	}
 	p := NewPipeline(nfs, flows, eventBytes)
+	p.OnPanic = b.Fails.verdict()
 	for _, f := range b.NFs {
 		p.labels = append(p.labels, Report{Chain: b.Chain, Stage: b.Stage, NF: f.Name})
 	}

@@ -83,6 +83,9 @@ func (t *Table) Used(flow uint32) bool { return t.entries[flow].used }
 // Idle returns after how many ns without a packet a flow is forgotten.
 func (t *Table) Idle() int64 { return t.idle }
 
+// KeepIdle changes after how many ns without a packet a flow is forgotten: before the first flow, when it is known who uses the table.
+func (t *Table) KeepIdle(idle int64) { t.idle = idle }
+
 // Keep says that a flow is alive at now, though it had no packet: another one, which it belongs to, had.
 func (t *Table) Keep(flow uint32, now int64) {
 	e := &t.entries[flow]

@@ -5,6 +5,7 @@ package nat
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/lambdaworker/nf"
@@ -85,6 +86,10 @@ func New(s nf.Setup) (nf.NF, error) {
 func (n *NAT) Needs() nf.Needs {
 	return nf.Needs{Reads: nf.Headers, Writes: nf.Headers, Flows: true, Affinity: nf.ByOutside}
 }
+
+// Idle keeps translations for 2 hours and 4 minutes of silence, as RFC 5382 (REQ-5) asks for established TCP connections, whose ends
+// may send a keep-alive every two hours.
+func (n *NAT) Idle() int64 { return int64(124 * time.Minute) }
 
 // Process rewrites what goes out and what comes back.
 func (n *NAT) Process(b *nf.Batch) {
