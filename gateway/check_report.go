@@ -24,6 +24,7 @@ type checkChain struct {
 	Match    string       `json:"match"`
 	VLAN     bool         `json:"vlan"` // frames with a VLAN tag can match
 	Affinity string       `json:"affinity"`
+	Fails    string       `json:"on_function_failure"`
 	Stages   []checkStage `json:"stages"`
 }
 
@@ -94,7 +95,10 @@ func newCheckReport(config string, o *offlineSettings, p *chain.Plan) (*checkRep
 	told := map[string]bool{}
 	for i := range p.Chains {
 		c := &p.Chains[i]
-		cc := checkChain{Name: c.Name, Match: c.Match, VLAN: c.Filter == nil || c.Filter.VLAN(), Affinity: chain.AffinityWords(c.Affinity)}
+		cc := checkChain{Name: c.Name, Match: c.Match, VLAN: c.Filter == nil || c.Filter.VLAN(), Affinity: chain.AffinityWords(c.Affinity), Fails: "closed"}
+		if c.Stages[0].Bundle.Fails == nf.FailOpen {
+			cc.Fails = "open"
+		}
 		for j := range c.Stages {
 			s, err := newCheckStage(&c.Stages[j])
 			if err != nil {
@@ -170,6 +174,9 @@ func (r *checkReport) print(w io.Writer) error {
 			fmt.Fprintf(&b, "  frames with a VLAN tag do not match (as with tcpdump); write `EXPRESSION or (vlan and (EXPRESSION))` to take them too\n")
 		}
 		fmt.Fprintf(&b, "  one worker sees %s\n", c.Affinity)
+		if c.Fails == "open" {
+			fmt.Fprintf(&b, "  packets on which a function fails pass it\n")
+		}
 		for i, s := range c.Stages {
 			s.print(&b, i)
 		}

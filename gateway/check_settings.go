@@ -33,14 +33,15 @@ func (o *offlineSettings) compile(cmd *cobra.Command, path string, seed uint64, 
 	if cfg == nil {
 		return nil, nil, err
 	}
-	err = errors.Join(err, settle(o.everySetting(cmd), cfg.Keys, lookupEnv))
+	every := o.everySetting(cmd)
+	err = errors.Join(err, settle(every, cfg.Keys, lookupEnv))
 	if o.flows < 1 || o.flows > maxFlows {
 		err = errors.Join(err, errors.New("flows: expected 1 to 268435456"))
 	}
 	if err != nil && len(cfg.Chains) == 0 {
 		return nil, cfg, err
 	}
-	plan, problems := cfg.Compile(chain.Options{Seed: seed, Measure: measure})
+	plan, problems := cfg.Compile(chain.Options{Seed: seed, Measure: measure, Fails: failure(every.Lookup("on-worker-failure").Value.String())})
 	return plan, cfg, errors.Join(err, problems)
 }
 

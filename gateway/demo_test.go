@@ -40,7 +40,7 @@ func TestDemoConfiguration(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p, err := loadChains(filepath.Join(dir, "granule.yaml"), 1, func([]chain.Key) error { return nil })
+	p, err := loadChains(filepath.Join(dir, "granule.yaml"), func([]chain.Key) error { return nil }, func() chain.Options { return chain.Options{} })
 	if err != nil {
 		t.Fatal(err)
 	}

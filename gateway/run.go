@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/granule-nf/granule/gateway/chain"
+	"github.com/granule-nf/granule/lambdaworker/nf"
 	"github.com/spf13/cobra"
 )
 
@@ -62,9 +63,17 @@ func runAppliance(ctx context.Context, cfg applianceConfig, log *slog.Logger) er
 	return errors.Join(err, a.close())
 }
 
-// loadChains reads and compiles the configuration at path; settleKeys settles the settings that it holds. All that is wrong is told
-// at once.
-func loadChains(path string, seed uint64, settleKeys func([]chain.Key) error) (*chain.Plan, error) {
+// failure is what the setting on-worker-failure says for functions, too, where a chain says nothing.
+func failure(policy string) nf.Failure {
+	if policy == "open" {
+		return nf.FailOpen
+	}
+	return nf.FailClosed
+}
+
+// loadChains reads and compiles the configuration at path; settleKeys settles the settings that it holds,
+// on which options may depend. All that is wrong is told at once.
+func loadChains(path string, settleKeys func([]chain.Key) error, options func() chain.Options) (*chain.Plan, error) {
 	if path == "" {
 		return nil, errors.New("no configuration: name one with --config")
 	}
@@ -76,6 +85,6 @@ func loadChains(path string, seed uint64, settleKeys func([]chain.Key) error) (*
 	if err != nil && len(cfg.Chains) == 0 {
 		return nil, err
 	}
-	compiled, problems := cfg.Compile(chain.Options{Seed: seed})
+	compiled, problems := cfg.Compile(options())
 	return compiled, errors.Join(err, problems)
 }

@@ -50,7 +50,7 @@ func (s *runSettings) flags(fs *pflag.FlagSet) {
 
 	choiceVar(fs, &s.unmatched, "unmatched", "pass", "flows that no chain wants", "pass", "drop")
 	choiceVar(fs, &s.malformed, "malformed", "pass", "packets whose headers contradict each other: judged like others, or dropped", "pass", "drop")
-	choiceVar(fs, &s.onWorkerFailure, "on-worker-failure", "closed", "packets that no worker judged within max-delay: forwarded or dropped", "open", "closed")
+	choiceVar(fs, &s.onWorkerFailure, "on-worker-failure", "closed", "packets that no worker judged within max-delay, and those on which a function failed: forwarded or dropped", "open", "closed")
 	choiceVar(fs, &s.onOverload, "on-overload", "closed", "packets that found no room on their worker within max-delay: forwarded or dropped", "open", "closed")
 	choiceVar(fs, &s.onProcessFailure, "on-process-failure", "open", "what the XDP program does when this process is dead or hung: relay or drop", "open", "closed")
 	choiceVar(fs, &s.ship, "ship", shipAuto, "what of a packet is sent to workers", shipAuto, shipHeaders, shipFull)
@@ -101,10 +101,10 @@ func (s *runSettings) load(fs *pflag.FlagSet, lookup func(string) (string, bool)
 	if s.seed == 0 {
 		s.seed = randomSeed()
 	}
-	compiled, err := loadChains(s.config, s.seed, func(keys []chain.Key) error {
+	compiled, err := loadChains(s.config, func(keys []chain.Key) error {
 		s.keys = keys
 		return settle(fs, keys, lookup)
-	})
+	}, func() chain.Options { return chain.Options{Seed: s.seed, Fails: failure(s.onWorkerFailure)} })
 	if err != nil {
 		return cfg, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -106,5 +107,27 @@ func TestTLSOffNeedsLoopback(t *testing.T) {
 	_, err := newFleet(fleetConfig{Listen: "0.0.0.0:0"}, 1, nil, nil)
 	if err == nil || !strings.Contains(err.Error(), "loopback") {
 		t.Errorf("TLS off on every address: %v", err)
+	}
+}
+
+// A function's failure is settled as a worker's is, until a chain says otherwise.
+func TestFunctionFailureFollowsThePolicy(t *testing.T) {
+	for _, tt := range []struct {
+		text, arg string
+		want      nf.Failure
+	}{
+		{oneChain, "--on-worker-failure=closed", nf.FailClosed},
+		{oneChain, "--on-worker-failure=open", nf.FailOpen},
+		{oneChain + "    on-function-failure: closed\n", "--on-worker-failure=open", nf.FailClosed},
+		{oneChain + "    on-function-failure: open\n", "--slots=128", nf.FailOpen},
+	} {
+		_, cfg, err := loadText(t, tt.text, nil, tt.arg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b nf.Bundle
+		if err := json.Unmarshal(cfg.Plan.bundles[0].stage, &b); err != nil || b.Fails != tt.want {
+			t.Errorf("%s with %q: workers are told %v, %v; want %v", tt.arg, tt.text, b.Fails, err, tt.want)
+		}
 	}
 }

@@ -18,6 +18,8 @@ type Options struct {
 	Flows int    // flows a stage keeps; 0 is nf.DefaultFlows
 	Idle  int64  // ns after which a silent flow is forgotten; 0 is nf.DefaultIdle
 
+	Fails nf.Failure // of chains that don't say
+
 	// Measure has the memory of every stage measured, which takes two garbage collections a stage.
 	Measure bool
 	// ReadFile reads a file that the configuration or another file names; os.ReadFile if nil.
@@ -98,6 +100,10 @@ func (c *Config) chain(ch Chain, o Options) (Compiled, nf.Problems) {
 
 func (c *Config) stage(ch Chain, i int, functions []nf.BundleNF, o Options) (Stage, nf.Problems) {
 	s := Stage{Bundle: nf.Bundle{Chain: ch.Name, Stage: i, Seed: seedOf(o.Seed, ch.Name), Flows: o.Flows, Idle: o.Idle, NFs: functions, Files: map[string][]byte{}}}
+	s.Bundle.Fails = o.Fails
+	if ch.Fails != nil {
+		s.Bundle.Fails = *ch.Fails
+	}
 	b := s.Bundle
 	unread := map[string]bool{}
 	b.Open = c.opener(o, s.Bundle.Files, unread)

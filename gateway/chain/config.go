@@ -21,7 +21,8 @@ type Chain struct {
 	Match  string        // as written; empty takes every flow
 	Filter *match.Filter // nil where Match is empty
 	Stages [][]nf.BundleNF
-	Place  Place // of the name, or of the entry where the name is missing
+	Fails  *nf.Failure // nil: not said
+	Place  Place       // of the name, or of the entry where the name is missing
 }
 
 // Key is a top-level key with a plain value or a list of plain values.

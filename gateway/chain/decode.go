@@ -109,8 +109,10 @@ func (r *reader) chain(n ast.Node) (ch Chain, ok bool) {
 		case "stages":
 			hadStages = true
 			r.stages(p, &ch)
+		case "on-function-failure":
+			r.fails(p, &ch)
 		default:
-			r.problem(p.key, "unknown key %q in a chain; expected name, match or stages%s", p.name, meant(p.name, []string{"name", "match", "stages"}))
+			r.problem(p.key, "unknown key %q in a chain; expected one of %s%s", p.name, strings.Join(chainKeys, ", "), meant(p.name, chainKeys))
 		}
 	}
 	if !hadName {
@@ -120,6 +122,24 @@ func (r *reader) chain(n ast.Node) (ch Chain, ok bool) {
 		r.problem(first(n), "the chain has no stages; expected `stages: ` and a list of stages, each a list of functions")
 	}
 	return ch, len(r.problems) == before
+}
+
+var chainKeys = []string{"name", "match", "stages", "on-function-failure"}
+
+// fails reads what becomes of packets whose function fails.
+func (r *reader) fails(p pair, ch *Chain) {
+	s, _ := plain(p.value)
+	switch s {
+	case "open":
+		ch.Fails = new(nf.FailOpen)
+	case "closed":
+		ch.Fails = new(nf.FailClosed)
+	default:
+		if s == "" {
+			s = kind(p.value)
+		}
+		r.problem(r.valueToken(p), "on-function-failure: found %s; expected open or closed: whether packets go on or are dropped when a function fails on them", s)
+	}
 }
 
 func (r *reader) name(p pair, ch *Chain) {

@@ -112,7 +112,8 @@ func TestBroken(t *testing.T) {
 		{"chains is nothing", "a: 1\nchains:\n", "g:2:1: chains: found nothing; expected a list, each entry with a name and stages"},
 		{"chains is empty", "chains: []\n", "g:1:9: chains: the list is empty; expected at least one chain"},
 		{"chain is a word", "chains:\n  - edge\n", "g:2:5: found text; expected a chain, such as {name: edge, stages: [[{counter: {}}]]}"},
-		{"unknown key", "chains:\n  - name: a\n    stage: []\n", "g:3:5: unknown key \"stage\" in a chain; expected name, match or stages; did you mean \"stages\"?\ng:2:5: the chain has no stages; expected `stages: ` and a list of stages, each a list of functions"},
+		{"unknown key", "chains:\n  - name: a\n    stage: []\n", "g:3:5: unknown key \"stage\" in a chain; expected one of name, match, stages, on-function-failure; did you mean \"stages\"?\ng:2:5: the chain has no stages; expected `stages: ` and a list of stages, each a list of functions"},
+		{"policy", "chains:\n  - name: a\n    on-function-failure: ajar\n    " + stages + "\n", "g:3:26: on-function-failure: found ajar; expected open or closed: whether packets go on or are dropped when a function fails on them"},
 		{"no name", "chains:\n  - match: ip\n    " + stages + "\n", "g:2:5: the chain has no name; expected `name: ` and a word, by which metrics and events tell chains apart"},
 		{"name is a number", "chains:\n  - name: 7\n    " + stages + "\n", "g:2:11: found a number, 7; expected a name: put it in quotes"},
 		{"bad name", "chains:\n  - name: a b\n    " + stages + "\n", "g:2:11: found the name \"a b\"; expected up to 63 letters, digits, dots, dashes and underscores, a letter or digit first"},
@@ -188,6 +189,28 @@ func TestCompile(t *testing.T) {
 	}
 	if web.Stages[0].Bundle.Seed == p.Chains[1].Stages[0].Bundle.Seed {
 		t.Error("two chains have one seed")
+	}
+}
+
+// A chain says what becomes of packets on which a function fails; one that doesn't does what the gateway's policy says.
+func TestFailurePolicy(t *testing.T) {
+	text := "chains:\n  - {name: a, on-function-failure: open, stages: [[probe: {}], [probe: {}]]}\n  - {name: b, on-function-failure: closed, stages: [[probe: {}]]}\n  - {name: c, stages: [[probe: {}]]}\n"
+	for _, policy := range []nf.Failure{nf.FailClosed, nf.FailOpen} {
+		c, err := Parse("g", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := c.Compile(Options{Fails: policy})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range []nf.Failure{nf.FailOpen, nf.FailClosed, policy} {
+			for _, s := range p.Chains[i].Stages {
+				if s.Bundle.Fails != want {
+					t.Errorf("policy %v: chain %s, stage %d: %v, want %v", policy, p.Chains[i].Name, s.Bundle.Stage, s.Bundle.Fails, want)
+				}
+			}
+		}
 	}
 }
 
