@@ -41,8 +41,8 @@ func (v *tlsView) Ready(b rule.Buffer) bool {
 	switch b {
 	case rule.SSLState:
 		return true
-	case rule.SSLVersion, rule.TLSVersion:
-		_, ok := v.version()
+	case rule.SSLVersion:
+		_, ok := v.version(true)
 		return ok || v.Complete()
 	}
 	return v.state.Seen&v.needs(b) != 0 || v.Complete()
@@ -69,12 +69,13 @@ func (v *tlsView) Bytes(b rule.Buffer, i int) ([]byte, bool) {
 	return v.parser.Buffer(v.flow, v.dir, k, i)
 }
 
-func (v *tlsView) version() (uint64, bool) {
+// version is what the direction's hello says; before one was read, with records, what the record says.
+func (v *tlsView) version(records bool) (uint64, bool) {
 	x := v.state.ClientVersion
 	if v.dir == proto.ToClient {
 		x = v.state.ServerVersion
 	}
-	if x == 0 {
+	if x == 0 && records {
 		x = v.state.RecordVersion[v.dir]
 	}
 	return uint64(x), x != 0
@@ -91,9 +92,9 @@ func (v *tlsView) Number(b rule.Buffer, i int) (uint64, bool) {
 	case rule.TLSCertChainLen:
 		return uint64(s.Chain), has
 	case rule.TLSVersion:
-		return v.version()
-	case rule.SSLVersion:
-		x, ok := v.version()
+		return v.version(false)
+	case rule.TLSVersionName, rule.SSLVersion:
+		x, ok := v.version(b == rule.SSLVersion)
 		return rule.SSLVersionBit(x), ok && rule.SSLVersionBit(x) != 0
 	case rule.SSLState:
 		return sslState(s.Seen), true

@@ -65,6 +65,7 @@ const (
 	TLSRandomBytes
 	TLSCertChainLen
 	TLSVersion
+	TLSVersionName // a version by name: SSLVersionBit of it
 	SSLVersion
 	SSLState
 	TLSNotBefore
@@ -160,6 +161,7 @@ var buffers = [NumBuffers]buffer{
 	TLSRandomBytes:       {name: "tls.random_bytes", app: AppTLS, sides: Either},
 	TLSCertChainLen:      {name: "tls.cert_chain_len", app: AppTLS, sides: Response},
 	TLSVersion:           {name: "tls.version", app: AppTLS, sides: Either},
+	TLSVersionName:       {name: "tls.version", app: AppTLS, sides: Either},
 	SSLVersion:           {name: "ssl_version", app: AppTLS, sides: Either},
 	SSLState:             {name: "ssl_state", app: AppTLS, sides: Either},
 	TLSNotBefore:         {name: "tls_cert_notbefore", app: AppTLS, sides: Response},
@@ -193,7 +195,7 @@ var sticky, modifiers = func() (s, m map[string]Buffer) {
 	s, m = map[string]Buffer{}, map[string]Buffer{}
 	for b := range buffers {
 		switch Buffer(b) {
-		case Payload, DNSOpcode, DNSRcode, DNSRRType, TLSCertChainLen, TLSVersion, SSLVersion, SSLState, TLSNotBefore, TLSNotAfter, TLSValid, TLSExpired:
+		case Payload, DNSOpcode, DNSRcode, DNSRRType, TLSCertChainLen, TLSVersion, TLSVersionName, SSLVersion, SSLState, TLSNotBefore, TLSNotAfter, TLSValid, TLSExpired:
 			continue // these take a value
 		}
 		s[buffers[b].name] = Buffer(b)

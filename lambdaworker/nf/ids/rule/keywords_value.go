@@ -118,7 +118,7 @@ func (p *parser) tlsVersion(arg string, at int) error {
 	if ok {
 		// A version by name: 1.3 has drafts with other numbers.
 		r = Range{Op: map[RangeOp]RangeOp{Equal: AnyBit, NotEqual: NoBit}[r.Op], A: SSLVersionBit(n)}
-		return p.addValue(SSLVersion, at, &Item{Kind: Compare, Range: r})
+		return p.addValue(TLSVersionName, at, &Item{Kind: Compare, Range: r})
 	}
 	return p.addValue(TLSVersion, at, &Item{Kind: Compare, Range: r})
 }
@@ -140,7 +140,8 @@ func (p *parser) sslVersion(arg string, at int) error {
 	return p.addValue(SSLVersion, at, &Item{Kind: Compare, Range: r})
 }
 
-// SSLVersionBit returns the bit that stands for a version number of the wire in the Range of ssl_version, 0 for unknown ones.
+// SSLVersionBit returns the bit that stands for a version number of the wire in the Range of ssl_version and of a version by name,
+// 0 for unknown ones.
 func SSLVersionBit(v uint64) uint64 {
 	switch {
 	case v == 0x0002:

@@ -90,9 +90,9 @@ func TestVersionByName(t *testing.T) {
 		value  uint64
 		want   bool
 	}{
-		{"tls.version:1.3", SSLVersion, SSLVersionBit(0x7f12), true},
-		{"tls.version:1.3", SSLVersion, SSLVersionBit(0x0303), false},
-		{`tls.version:"1.2"`, SSLVersion, SSLVersionBit(0x0303), true},
+		{"tls.version:1.3", TLSVersionName, SSLVersionBit(0x7f12), true},
+		{"tls.version:1.3", TLSVersionName, SSLVersionBit(0x0303), false},
+		{`tls.version:"1.2"`, TLSVersionName, SSLVersionBit(0x0303), true},
 		{"tls.version:0x7f12", TLSVersion, 0x7f12, true},
 		{"tls.version:0x7f12", TLSVersion, 0x0304, false},
 		{"ssl_version:!tls1.2,!tls1.3", SSLVersion, SSLVersionBit(0x0301), true},

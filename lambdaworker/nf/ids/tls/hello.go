@@ -56,11 +56,14 @@ func (p *Parser) clientHello(c *conn, h *half, m []byte) {
 	r := reader{b: m}
 	var f hello
 	f.version = uint16(r.number(2))
-	c.ClientVersion = f.version
 	h.keepRandom(r.take(32))
 	r.vector(1) // session id
 	f.ciphers.addAll(r.vector(2))
 	r.vector(1) // compression
+	if r.broken {
+		return // it says nothing that could be relied on, its version neither
+	}
+	c.ClientVersion = f.version
 	p.extensions(h, &f, r.vector(2), false)
 	p.fingerprintClient(h, &f)
 }
