@@ -72,22 +72,20 @@ func placesOf(ps nf.Problems) []checkPlace {
 
 // problemsIn collects the problems with a place out of a tree of errors; an error without one stands as itself.
 func problemsIn(err error) []checkPlace {
-	var many nf.Problems
-	var one nf.Problem
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []checkPlace
-		for _, e := range joined.Unwrap() {
-			all = append(all, problemsIn(e)...)
+	var all []checkPlace
+	for _, e := range leaves(err) {
+		var many nf.Problems
+		var one nf.Problem
+		switch {
+		case errors.As(e, &many):
+			all = append(all, placesOf(many)...)
+		case errors.As(e, &one):
+			all = append(all, placesOf(nf.Problems{one})...)
+		default:
+			all = append(all, checkPlace{Message: e.Error()})
 		}
-		return all
 	}
-	switch {
-	case errors.As(err, &many):
-		return placesOf(many)
-	case errors.As(err, &one):
-		return placesOf(nf.Problems{one})
-	}
-	return []checkPlace{{Message: err.Error()}}
+	return all
 }
 
 func newCheckReport(config string, o *offlineSettings, p *chain.Plan) (*checkReport, error) {

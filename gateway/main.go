@@ -23,7 +23,7 @@ func main() {
 	if err := root().ExecuteContext(ctx); err != nil {
 		var silent exitCode
 		if !errors.As(err, &silent) {
-			fmt.Fprintln(os.Stderr, "granule:", err)
+			printError(os.Stderr, err)
 			os.Exit(1)
 		}
 		os.Exit(int(silent))

@@ -96,8 +96,11 @@ func (s *runSettings) flags(fs *pflag.FlagSet) {
 }
 
 // load settles every setting, compiles the configuration and checks both; nothing outside is touched.
-func (s *runSettings) load(fs *pflag.FlagSet, lookup func(string) (string, bool)) (applianceConfig, error) {
+func (s *runSettings) load(fs *pflag.FlagSet, lookup func(string) (string, bool)) (_ applianceConfig, err error) {
 	var cfg applianceConfig
+	byFlag := map[string]bool{}
+	fs.Visit(func(f *pflag.Flag) { byFlag[f.Name] = true })
+	defer func() { err = s.placed(err, byFlag, lookup) }()
 	if s.seed == 0 {
 		s.seed = randomSeed()
 	}

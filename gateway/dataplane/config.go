@@ -84,10 +84,10 @@ func (c *Config) Validate() error {
 		bad("burst: %d frames; 1 to %d are possible", c.Burst, maxBurst)
 	}
 	if c.MaxDelay <= 0 || c.WorkerTimeout <= 0 {
-		bad("max-delay %v and worker-timeout %v must be above 0", c.MaxDelay, c.WorkerTimeout)
+		bad("max-delay: found %v, and worker-timeout %v; times above 0 are expected", c.MaxDelay, c.WorkerTimeout)
 	}
 	if c.WorkerTimeout >= c.MaxDelay {
-		bad("worker-timeout %v must be below max-delay %v, or a hung worker's packets are settled before a successor can have them", c.WorkerTimeout, c.MaxDelay)
+		bad("worker-timeout: found %v; it must be below max-delay, which is %v, or a hung worker's packets are settled before a successor can have them: lower it, or raise max-delay", c.WorkerTimeout, c.MaxDelay)
 	}
 	if c.Verdicts < 1 || c.Verdicts > maxVerdict+1 {
 		bad("verdicts: %d; 1 to %d are possible", c.Verdicts, maxVerdict+1)
