@@ -29,16 +29,21 @@ type passage struct {
 	deps     dependency
 }
 
+// cached is what happened to the last packet of a flow and direction. The zero value holds for no packet.
 type cached struct {
+	like     uint32 // alike of that packet
+	ignored  uint32 // bits of like that need not be equal
 	counters [pathCounters]int32
 	n        uint8
-	valid    bool
-	state    uint8
-	from     nf.Side
-	flagged  bool // flags must be equal
-	flags    uint8
 	verdict  nf.Verdict
 }
+
+// alike joins what has to be equal in packets of one verdict, besides the flow. It is not 0.
+func alike(p *nf.Packet, state uint8) uint32 {
+	return 1<<24 | uint32(p.TCPFlags)<<16 | uint32(p.From)<<8 | uint32(state)
+}
+
+const ignoreFlags = 0xff << 16
 
 type cache [][2]cached
 
@@ -79,14 +84,17 @@ func (c cache) entry(p *nf.Packet) *cached {
 
 // holds reports whether the entry is right for a packet of that state.
 func (e *cached) holds(p *nf.Packet, state uint8) bool {
-	return e.valid && e.state == state && e.from == p.From && (!e.flagged || e.flags == p.TCPFlags)
+	return (alike(p, state)^e.like)&^e.ignored == 0
 }
 
 // store keeps what happened to p.
 func (e *cached) store(p *nf.Packet, state uint8, path *passage, v nf.Verdict) {
 	if path.deps&depAlways != 0 || path.n > pathCounters {
-		e.valid = false
+		e.like, e.ignored = 0, 0
 		return
 	}
-	*e = cached{counters: path.counters, n: path.n, valid: true, state: state, from: p.From, flagged: path.deps&depFlags != 0, flags: p.TCPFlags, verdict: v}
+	*e = cached{like: alike(p, state), counters: path.counters, n: path.n, verdict: v}
+	if path.deps&depFlags == 0 {
+		e.ignored = ignoreFlags
+	}
 }

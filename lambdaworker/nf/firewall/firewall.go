@@ -41,6 +41,9 @@ func (f *Firewall) Process(b *nf.Batch) {
 	var v view
 	for _, i := range b.Live {
 		p := &b.Packets[i]
+		if f.program.tracks && f.known(b, p) {
+			continue
+		}
 		if p.Kind == packet.NotIP {
 			if broken(p) {
 				f.broken(b, i)
