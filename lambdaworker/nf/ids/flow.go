@@ -34,6 +34,7 @@ func (n *IDS) newFlow(handle uint32) *flow {
 
 // forget empties all that is known of a flow.
 func (n *IDS) forget(handle uint32) {
+	n.frags.Forget(handle)
 	f := &n.flows[handle]
 	if !f.used {
 		return

@@ -5,13 +5,20 @@ import (
 	"github.com/granule-nf/granule/lambdaworker/nf"
 )
 
+// touch says that the state of a flow is another now, unless that comes from outside of a batch.
+func (n *IDS) touch(flow uint32) {
+	if n.b != nil {
+		n.b.Touch(flow)
+	}
+}
+
 // fragment inspects n.p, a fragment: by itself, with no payload and no flow, and the whole datagram once it is complete.
 func (n *IDS) fragment() {
 	p := n.p
 	n.view(p)
 	n.v.First = true
 	n.inspect(nf.NoFlow)
-	frame, info, ok := n.frags.Add(&p.Info, p.Data, p.Time)
+	frame, info, ok := n.frags.Add(p.Flow, &p.Info, p.Data, p.Time)
 	if !ok || n.b.Verdicts[n.i] != nf.Pass {
 		return
 	}

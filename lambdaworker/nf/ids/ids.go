@@ -100,7 +100,7 @@ func New(s nf.Setup) (nf.NF, error) {
 		depth = uint32(*o.StreamDepth)
 	}
 	n.streams = stream.New(stream.Config{Flows: flows, Arena: n.arena, Depth: depth, Inline: n.inline, Midstream: o.Midstream, Raw: n.engine.Streams()})
-	n.frags = defrag.New(defrag.Config{Arena: n.arena})
+	n.frags = defrag.New(defrag.Config{Arena: n.arena, Flows: flows, Changed: n.touch})
 	cfg := http.Config{Flows: flows, Arena: n.arena, Connections: flows, Transactions: 2 * flows, Inline: n.inline}
 	if o.Layers != nil {
 		cfg.DecompressLayers = *o.Layers

@@ -9,7 +9,11 @@ import (
 )
 
 // stateVersion changes with the encoding of a flow.
-const stateVersion = 1
+const stateVersion = 2
+
+// ofFragments stands in place of a flow's flags where datagrams follow that wait for fragments: they are all there is to a flow
+// of fragments, whose key has no ports.
+const ofFragments = 1 << 15
 
 var errState = errors.New("ids: the state of a flow is cut short or contradicts itself")
 
@@ -20,6 +24,12 @@ func (n *IDS) StateVersion() uint16 { return stateVersion }
 func (n *IDS) AppendFlow(dst []byte, handle uint32) []byte {
 	f := &n.flows[handle]
 	if !f.used {
+		head := len(dst)
+		dst = binary.LittleEndian.AppendUint16(dst, ofFragments)
+		body := len(dst)
+		if dst = n.frags.AppendState(handle, dst); len(dst) == body {
+			return dst[:head]
+		}
 		return dst
 	}
 	dst = binary.LittleEndian.AppendUint16(dst, f.flags())
@@ -85,6 +95,12 @@ func (n *IDS) ApplyFlow(handle uint32, data []byte) error {
 }
 
 func (n *IDS) applyFlow(handle uint32, data []byte) (err error) {
+	if len(data) >= 2 && binary.LittleEndian.Uint16(data) == ofFragments {
+		if !n.frags.ApplyState(handle, data[2:]) {
+			return errState
+		}
+		return nil
+	}
 	if len(data) < 10 {
 		return errState
 	}

@@ -19,7 +19,7 @@ func TestSegmentInFragments(t *testing.T) {
 		if !in.Frag {
 			continue
 		}
-		if whole, info, ok := d.Add(&in, c.Data, 0); ok {
+		if whole, info, ok := d.Add(0, &in, c.Data, 0); ok {
 			got = len(info.Bytes(whole))
 			if info.Proto != packet.ProtoTCP || info.Problem != packet.OK {
 				t.Fatalf("%+v", *info)
@@ -44,7 +44,7 @@ func TestAllCaptures(t *testing.T) {
 			for _, c := range nftest.ReadPCAP(t, f) {
 				var in packet.Info
 				if packet.Parse(c.Data, int(c.Wire), &in); in.Frag {
-					if whole, info, ok := d.Add(&in, c.Data, 0); ok && (info.Kind != in.Kind || len(whole) < 34) {
+					if whole, info, ok := d.Add(0, &in, c.Data, 0); ok && (info.Kind != in.Kind || len(whole) < 34) {
 						t.Errorf("%s: %+v", f, *info)
 					}
 				}

@@ -13,6 +13,9 @@ type Config struct {
 	Datagrams int          // put together at once (1024); the one that waited longest gives way
 	Fragments int          // waiting fragments of all datagrams together (8192)
 	Timeout   int64        // ns after the first fragment of a datagram until it is given up (60 s)
+
+	Flows   int               // handles are below it; 0 where nothing is to move
+	Changed func(flow uint32) // told of the flows whose AppendState says something else now; may be nil
 }
 
 // maxPerDatagram bounds the fragments of one datagram: lists are walked.
@@ -53,6 +56,8 @@ type datagram struct {
 	count        int
 	older, newer uint32 // by age, record + 1
 	chain        uint32 // next of the same bucket, record + 1
+	flow         uint32 // that of its first fragment
+	above, below uint32 // the newer and the older one of the same flow, record + 1
 	used         bool
 }
 
@@ -69,6 +74,7 @@ type Defragmenter struct {
 	free           uint32
 	buckets        []uint32
 	oldest, newest uint32
+	of             []uint32 // by flow: its newest datagram, record + 1
 	pool           []fragment
 	freeFragment   uint32
 	mixed          []byte
@@ -93,7 +99,7 @@ func New(cfg Config) *Defragmenter {
 	for size < 2*cfg.Datagrams {
 		size *= 2
 	}
-	d.buckets = make([]uint32, size)
+	d.buckets, d.of = make([]uint32, size), make([]uint32, cfg.Flows)
 	for i := range d.all {
 		d.all[i].chain = uint32(i)
 	}
@@ -118,10 +124,10 @@ func (d *Defragmenter) Waiting() (n int) {
 	return n
 }
 
-// Add takes a fragment (in.Frag is set) that arrived at time. When it completes its datagram, frame is the whole: the link
+// Add takes a fragment (in.Frag is set) that arrived at time in flow, the one of addresses and protocol alone. When it completes its datagram, frame is the whole: the link
 // header and the network header of the fragment at offset 0 with lengths, fragment fields and IPv4 checksum put right (the IPv6
 // fragment header is taken out), and all data; valid until the next Add. info is its parse.
-func (d *Defragmenter) Add(in *packet.Info, data []byte, time int64) (frame []byte, info *packet.Info, ok bool) {
+func (d *Defragmenter) Add(flow uint32, in *packet.Info, data []byte, time int64) (frame []byte, info *packet.Info, ok bool) {
 	d.stats.Fragments++
 	for d.oldest != 0 && time-d.all[d.oldest-1].began > d.cfg.Timeout {
 		d.stats.TimedOut++
@@ -134,9 +140,10 @@ func (d *Defragmenter) Add(in *packet.Info, data []byte, time int64) (frame []by
 	}
 	i := d.find(&p.key)
 	if i == 0 {
-		i = d.begin(&p.key, time)
+		i = d.begin(flow, &p.key, time)
 	}
 	g := &d.all[i-1]
+	d.changed(g.flow)
 	if !d.insert(i, g, &p) {
 		return nil, nil, false
 	}
@@ -279,17 +286,23 @@ func (d *Defragmenter) insert(i uint32, g *datagram, p *piece) bool {
 		d.stats.Overlaps++
 	}
 	copy(buf[p.from:], mixed)
+	d.link(g, after, p.from, p.to)
+	return true
+}
+
+// link notes a fragment of g behind the one of record after - 1, and returns its record + 1.
+func (d *Defragmenter) link(g *datagram, after uint32, from, to int) uint32 {
 	k := d.freeFragment
 	f := &d.pool[k-1]
 	d.freeFragment = f.next
-	f.from, f.to = p.from, p.to
+	f.from, f.to = from, to
 	if after == 0 {
 		f.next, g.first = g.first, k
 	} else {
 		f.next, d.pool[after-1].next = d.pool[after-1].next, k
 	}
 	g.count++
-	return true
+	return k
 }
 
 // complete reports whether all data up to the end is there.

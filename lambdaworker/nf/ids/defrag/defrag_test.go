@@ -63,7 +63,7 @@ func udp(n int) []byte {
 func add(d *Defragmenter, f []byte, time int64) ([]byte, *packet.Info, bool) {
 	var in packet.Info
 	packet.Parse(f, len(f), &in)
-	return d.Add(&in, f, time)
+	return d.Add(0, &in, f, time)
 }
 
 // TestModel cuts datagrams at random, shuffles and repeats the fragments of several at once, and wants each back once.
@@ -198,7 +198,7 @@ func FuzzAdd(f *testing.F) {
 			var in packet.Info
 			packet.Parse(b, len(b)+i, &in)
 			if in.Frag {
-				d.Add(&in, b, int64(i))
+				d.Add(0, &in, b, int64(i))
 			}
 		}
 		for d.oldest != 0 {

@@ -24,8 +24,8 @@ func (d *Defragmenter) find(k *key) uint32 {
 	return 0
 }
 
-// begin makes a record for k; the oldest gives way if there is none left.
-func (d *Defragmenter) begin(k *key, time int64) uint32 {
+// begin makes a record for k in flow; the oldest gives way if there is none left.
+func (d *Defragmenter) begin(flow uint32, k *key, time int64) uint32 {
 	if d.free == 0 {
 		d.stats.Evicted++
 		d.drop(d.oldest)
@@ -34,19 +34,39 @@ func (d *Defragmenter) begin(k *key, time int64) uint32 {
 	g := &d.all[i-1]
 	d.free = g.chain
 	b := d.bucket(k)
-	*g = datagram{key: *k, began: time, total: -1, older: d.newest, chain: *b, used: true}
+	*g = datagram{key: *k, began: time, total: -1, older: d.newest, chain: *b, flow: flow, used: true}
 	*b = i
-	if d.newest != 0 {
-		d.all[d.newest-1].newer = i
+	for g.older != 0 && d.all[g.older-1].began > time { // it came from another instance
+		g.newer, g.older = g.older, d.all[g.older-1].older
+	}
+	if g.older != 0 {
+		d.all[g.older-1].newer = i
 	} else {
 		d.oldest = i
 	}
-	d.newest = i
+	if g.newer != 0 {
+		d.all[g.newer-1].older = i
+	} else {
+		d.newest = i
+	}
+	if int(flow) < len(d.of) {
+		if g.below = d.of[flow]; g.below != 0 {
+			d.all[g.below-1].above = i
+		}
+		d.of[flow] = i
+	}
 	return i
 }
 
-// drop gives back all that record i - 1 holds.
+// drop gives up the datagram of record i - 1.
 func (d *Defragmenter) drop(i uint32) {
+	flow := d.all[i-1].flow
+	d.remove(i)
+	d.changed(flow)
+}
+
+// remove gives back all that record i - 1 holds.
+func (d *Defragmenter) remove(i uint32) {
 	g := &d.all[i-1]
 	if !g.used {
 		return
@@ -74,6 +94,27 @@ func (d *Defragmenter) drop(i uint32) {
 	} else {
 		d.newest = g.older
 	}
+	if g.below != 0 {
+		d.all[g.below-1].above = g.above
+	}
+	if g.above != 0 {
+		d.all[g.above-1].below = g.below
+	} else if int(g.flow) < len(d.of) {
+		d.of[g.flow] = g.below
+	}
 	*g = datagram{chain: d.free}
 	d.free = i
+}
+
+func (d *Defragmenter) changed(flow uint32) {
+	if d.cfg.Changed != nil && int(flow) < len(d.of) {
+		d.cfg.Changed(flow)
+	}
+}
+
+// Forget gives up all datagrams of flow, of which nobody is told.
+func (d *Defragmenter) Forget(flow uint32) {
+	for d.of[flow] != 0 {
+		d.remove(d.of[flow])
+	}
 }
