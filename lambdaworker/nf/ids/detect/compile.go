@@ -114,8 +114,11 @@ func (s *Signature) setType() {
 		s.Type = OfPacket
 	case r.App != rule.AnyApp || asks(r.Fields, true):
 		s.Type = OfApp
-	case r.Flow == (rule.Flow{}) && r.SrcPort.Any && r.DstPort.Any && !s.reads():
+	case r.Flow == (rule.Flow{}) && r.SrcPort.Any && r.DstPort.Any && s.setsBits():
 		s.Type = IPOnly
+		if r.Src.Negated || r.Dst.Negated {
+			s.Type = IPPacket
+		}
 	default:
 		s.Type = OfPacket
 	}
@@ -140,7 +143,10 @@ func asks(fs []rule.Field, app bool) bool {
 	return false
 }
 
-func (s *Signature) reads() bool { return bitsOrder(s.Rule.Bits) == 1 || bitsOrder(s.Rule.Bits) == 2 }
+// setsBits reports whether flowbits, if there are any, are set and nothing else.
+func (s *Signature) setsBits() bool {
+	return !slices.ContainsFunc(s.Rule.Bits, func(b rule.Bits) bool { return b.Op != rule.BitsSet })
+}
 
 // setPayload decides where the payload's items look: rules for TCP look at the stream, unless a keyword is about packets;
 // with offset or depth at both, since a packet's start is no stream's.

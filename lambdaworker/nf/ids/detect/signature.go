@@ -13,6 +13,7 @@ type Type uint8
 // Types, after Suricata's.
 const (
 	IPOnly   Type = iota // addresses and protocol alone: once a direction of a flow
+	IPPacket             // the same, with an address behind a '!': each packet
 	OfPacket             // each packet
 	OfStream             // payload: streams, and packets where there is no stream
 	OfApp                // the application protocol is known, nothing else is asked: each packet
@@ -158,7 +159,7 @@ func (s *Signature) flow(p *Packet) bool {
 // flowAction reports whether a drop or pass of the signature is about the flow, not the packet alone.
 func (s *Signature) flowAction(stream bool) bool {
 	switch s.Type {
-	case IPOnly, OfApp, OfTx:
+	case IPOnly, IPPacket, OfApp, OfTx:
 		return true
 	case OfStream:
 		return stream

@@ -11,9 +11,10 @@ import (
 
 // Addresses is a set of addresses: sorted ranges, IPv4 and IPv6 apart.
 type Addresses struct {
-	Any bool // every address of both versions
-	v4  []span32
-	v6  []span128
+	Any     bool // every address of both versions
+	Negated bool // a '!' stands in the text
+	v4      []span32
+	v6      []span128
 }
 
 type span32 struct{ lo, hi uint32 }
@@ -175,7 +176,9 @@ func (v *Vars) addresses(text string, depth int) (Addresses, error) {
 			return in, fmt.Errorf("%q matches no address", text)
 		}
 		all := allAddresses()
-		return all.without(&in), nil
+		out := all.without(&in)
+		out.Negated = true
+		return out, nil
 	}
 	switch {
 	case strings.EqualFold(text, "any"):
@@ -200,13 +203,14 @@ func (v *Vars) addressList(text string, depth int) (Addresses, error) {
 		return Addresses{}, err
 	}
 	var in, out Addresses
-	positive := false
+	positive, negated := false, false
 	for _, it := range items {
 		not := strings.HasPrefix(it, "!")
 		a, err := v.addresses(strings.TrimPrefix(it, "!"), depth+1)
 		if err != nil {
 			return a, err
 		}
+		negated = negated || not || a.Negated
 		if a.Any {
 			a = allAddresses()
 		}
@@ -221,6 +225,7 @@ func (v *Vars) addressList(text string, depth int) (Addresses, error) {
 		in = allAddresses()
 	}
 	r := in.without(&out)
+	r.Negated = negated
 	if r.empty() {
 		return r, fmt.Errorf("%q matches no address", text)
 	}
