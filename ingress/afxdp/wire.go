@@ -164,7 +164,7 @@ func (c WireConfig) withDefaults() WireConfig {
 
 func (c *WireConfig) limits() nic.Limits {
 	return nic.Limits{
-		MaxQueues: xdpprog.MaxQueues, Sockets: c.Queues, Jumbo: c.Jumbo,
+		MaxQueues: xdpprog.MaxQueues, Sockets: c.Queues, Jumbo: c.Jumbo, Generic: c.Mode == xdpprog.Generic,
 		WorkerAddrs: c.WorkerAddrs, SSHConnection: c.SSHConnection, Override: c.Override,
 	}
 }

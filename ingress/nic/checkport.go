@@ -39,14 +39,14 @@ func checkPort(f Facts, lim Limits) []Check {
 		check(f.Name, "mtu", f.MTU <= limit, Fail, number(f.MTU), fmt.Sprintf("at most %d", limit),
 			fmt.Sprintf("ip link set dev %s mtu %d", f.Name, limit)),
 		check(f.Name, "queues", f.RXQueues <= lim.MaxQueues, Fail, fmt.Sprintf("%d of %d", f.RXQueues, f.MaxQueues),
-			fmt.Sprintf("at most %d in use", lim.MaxQueues), fmt.Sprintf("ethtool -L %s combined %d", f.Name, lim.MaxQueues)),
-		check(f.Name, "driver", nativeDrivers[f.Driver], Warn, yes(f.Driver != "", f.Driver+" "+f.Version, "unknown"),
-			"one with native XDP", "granule run --xdp-mode generic"),
+			fmt.Sprintf("at most %d in use", lim.MaxQueues), f.setQueues(lim.MaxQueues)),
+		check(f.Name, "driver", lim.Generic || nativeDrivers[f.Driver], Warn, yes(f.Driver != "", f.Driver+" "+f.Version, "unknown"),
+			yes(lim.Generic, "any, in generic mode", "one with native XDP"), "granule run --xdp-mode generic"),
 	}
 	if f.Driver == "ena" {
 		// Mainline's driver sets half of the queues aside for XDP's transmits; Amazon's does not from 2.17 on.
 		out = append(out, check(f.Name, "spare queues", f.RXQueues*2 <= f.MaxQueues, Warn, fmt.Sprintf("%d of %d", f.RXQueues, f.MaxQueues),
-			"at most half in use (but for Amazon's driver from 2.17.0)", fmt.Sprintf("ethtool -L %s combined %d", f.Name, max(1, f.MaxQueues/2))))
+			"at most half in use (but for Amazon's driver from 2.17.0)", f.setQueues(max(1, f.MaxQueues/2))))
 	}
 	return append(out, checkOffloads(f)...)
 }

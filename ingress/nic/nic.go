@@ -25,6 +25,7 @@ type Facts struct {
 	Version   string
 	RXQueues  int // in use
 	MaxQueues int
+	Split     bool                     // RX and TX queues are set apart, not combined
 	Offloads  map[ethtool.Feature]bool // those that the driver told
 
 	Ethernet      bool     // its frames have Ethernet headers
@@ -55,7 +56,7 @@ func Inspect(name string) (Facts, error) {
 	q, err := ethtool.GetQueues(name)
 	switch {
 	case err == nil:
-		f.RXQueues, f.MaxQueues = max(1, q.Receive()), max(q.MaxCombined, q.MaxRX)
+		f.RXQueues, f.MaxQueues, f.Split = max(1, q.Receive()), max(q.MaxCombined, q.MaxRX), q.MaxCombined == 0
 	case !errors.Is(err, unix.EOPNOTSUPP):
 		return Facts{}, err
 	}
@@ -65,4 +66,12 @@ func Inspect(name string) (Facts, error) {
 		}
 	}
 	return f, f.surroundings(l)
+}
+
+// setQueues is the command that gives the interface n RX queues.
+func (f *Facts) setQueues(n int) string {
+	if f.Split {
+		return fmt.Sprintf("ethtool -L %s rx %d", f.Name, n)
+	}
+	return fmt.Sprintf("ethtool -L %s combined %d", f.Name, n)
 }

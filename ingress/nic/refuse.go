@@ -23,6 +23,7 @@ type Limits struct {
 	MaxQueues int // RX queues that the XDP program serves
 	Sockets   int // RX queues that will be served; 0: all
 	Jumbo     bool
+	Generic   bool // the XDP program is to run in the generic hook, which every driver has
 
 	WorkerAddrs   []string // addresses of workers and cloud endpoints: the route to them must not lead through a port
 	SSHConnection string   // value of SSH_CONNECTION: "client port server port"
@@ -62,9 +63,13 @@ func Refusals(pair [2]Facts, lim Limits) []Refusal {
 		})
 	}
 	if a.RXQueues != b.RXQueues && a.Ethernet && b.Ethernet {
+		more := a
+		if b.RXQueues > a.RXQueues {
+			more = b
+		}
 		out = append(out, Refusal{
 			Interface: a.Name, Why: fmt.Sprintf("%d RX queues, and %s has %d: a shard serves one queue of each side", a.RXQueues, b.Name, b.RXQueues),
-			Mend: fmt.Sprintf("ethtool -L DEVICE combined %d, for the one that has more", min(a.RXQueues, b.RXQueues)),
+			Mend: more.setQueues(min(a.RXQueues, b.RXQueues)),
 		})
 	}
 	for _, f := range pair {
@@ -102,10 +107,10 @@ func unfit(f Facts, lim Limits) (out []Refusal) {
 			"MTU %d: expected at most %d without jumbo frames (EC2's default is 9001)", f.MTU, MaxMTU)
 	}
 	if lim.MaxQueues > 0 && f.RXQueues > lim.MaxQueues {
-		add(fmt.Sprintf("ethtool -L %s combined %d", f.Name, lim.MaxQueues), "%d RX queues: expected at most %d", f.RXQueues, lim.MaxQueues)
+		add(f.setQueues(lim.MaxQueues), "%d RX queues: expected at most %d", f.RXQueues, lim.MaxQueues)
 	}
 	if lim.Sockets > 0 && lim.Sockets < f.RXQueues {
-		add(fmt.Sprintf("ethtool -L %s combined %d, or serve all queues", f.Name, lim.Sockets),
+		add(f.setQueues(lim.Sockets)+", or serve all queues",
 			"%d RX queues and %d sockets: frames of the other queues would pass us by unseen", f.RXQueues, lim.Sockets)
 	}
 	return out
@@ -146,6 +151,10 @@ func dangers(f Facts, lim Limits) (out []Refusal) {
 func routesThrough(addr string, index int) bool {
 	if host, _, err := net.SplitHostPort(addr); err == nil {
 		addr = host
+	}
+	if _, zone, ok := strings.Cut(addr, "%"); ok { // a link-local address says itself by which interface
+		l, err := netlink.LinkByName(zone)
+		return err == nil && l.Attrs().Index == index
 	}
 	ip := net.ParseIP(addr)
 	if ip == nil {
