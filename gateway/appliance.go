@@ -79,6 +79,7 @@ func newAppliance(cfg applianceConfig, log *slog.Logger) (_ *appliance, err erro
 			return nil, err
 		}
 	}
+	lifelines(context.Background(), &cfg.Ports.XDP, &cfg.Fleet) // what stays unknown fails where it is used, or does no harm
 	if a.wire, err = openPorts(cfg.Ports); err != nil {
 		return nil, err
 	}
