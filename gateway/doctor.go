@@ -1,25 +1,38 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"text/tabwriter"
 
+	"github.com/granule-nf/granule/gateway/chain"
 	"github.com/granule-nf/granule/ingress/afxdp"
 	"github.com/granule-nf/granule/ingress/nic"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
+// doctorFlags are the settings of `granule run` on which it depends whether two interfaces can be ports.
+var doctorFlags = []string{
+	"config", "inside", "outside", "jumbo", "xdp-mode", "instance", "allow-port", "on-process-failure",
+	"lambda", "lambda-region", "lambda-profile", "relay-advertise",
+}
+
 func doctorCommand() *cobra.Command {
-	var inside, outside string
+	var s runSettings
+	every := pflag.NewFlagSet("run", pflag.ContinueOnError)
+	s.flags(every)
 	cmd := &cobra.Command{
 		Use:   "doctor --inside INTERFACE --outside INTERFACE",
 		Short: "Say what would be wrong with two interfaces as ports, and the command that mends it",
-		Args:  cobra.NoArgs,
+		Long: `Doctor looks at this machine and at the two interfaces as ` + "`granule run`" + ` would with the same settings, and touches nothing.
+Settings come from flags, the environment and the configuration file, as with run. Without interfaces it looks at the machine alone.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			checks := nic.CheckSystem()
-			if inside != "" || outside != "" {
-				checks = afxdp.Doctor(afxdp.WireConfig{Interfaces: [2]string{inside, outside}})
+			checks, err := s.doctor(cmd.Context(), every, lookupEnv)
+			if err != nil {
+				return err
 			}
 			if failed := printChecks(cmd.OutOrStdout(), checks); failed > 0 {
 				return fmt.Errorf("%d checks failed", failed)
@@ -27,9 +40,47 @@ func doctorCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&inside, "inside", "", "interface that is to be the inside port")
-	cmd.Flags().StringVar(&outside, "outside", "", "interface that is to be the outside port")
+	for _, name := range doctorFlags {
+		cmd.Flags().AddFlag(every.Lookup(name))
+	}
 	return cmd
+}
+
+// doctor settles every setting as load does, but asks the configuration's chains for nothing.
+func (s *runSettings) doctor(ctx context.Context, fs *pflag.FlagSet, lookup func(string) (string, bool)) ([]nic.Check, error) {
+	var keys []chain.Key
+	if s.config != "" {
+		cfg, err := chain.Load(s.config)
+		if cfg == nil {
+			return nil, err
+		}
+		keys = cfg.Keys // what is wrong with chains is `granule check`'s to say
+	}
+	if err := settle(fs, keys, lookup); err != nil {
+		return nil, err
+	}
+	if s.inside == "" && s.outside == "" {
+		return nic.CheckSystem(), nil
+	}
+	for _, port := range []string{s.inside, s.outside} {
+		if _, file := capturePath(port); file {
+			return nil, fmt.Errorf("port %s is a capture file: doctor looks at interfaces; name them with --inside and --outside", port)
+		}
+	}
+	if err := s.cloud(); err != nil {
+		return nil, err
+	}
+	x := s.wire()
+	x.Interfaces = [2]string{s.inside, s.outside}
+	unknown := lifelines(ctx, &x, &s.fleet)
+	checks := afxdp.Doctor(x)
+	for _, what := range unknown {
+		checks = append(checks, nic.Check{
+			Subject: "system", Name: "way to workers", State: nic.Warn, Found: what,
+			Expected: "addresses, to see that the way to them leads through no port",
+		})
+	}
+	return checks, nil
 }
 
 func printChecks(w io.Writer, checks []nic.Check) (failed int) {

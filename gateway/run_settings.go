@@ -13,6 +13,7 @@ import (
 	"github.com/granule-nf/granule/gateway/coordinator"
 	"github.com/granule-nf/granule/gateway/dataplane"
 	"github.com/granule-nf/granule/gateway/locallambda"
+	"github.com/granule-nf/granule/ingress/afxdp"
 	"github.com/granule-nf/granule/ingress/xdpprog"
 	"github.com/spf13/pflag"
 )
@@ -141,14 +142,7 @@ func (s *runSettings) load(fs *pflag.FlagSet, lookup func(string) (string, bool)
 	if offline && !fs.Changed("admin") {
 		cfg.Admin = "" // over before anybody could look
 	}
-	x := &cfg.Ports.XDP
-	x.Instance, x.FailOpen, x.LeaveRelay = s.instance, s.onProcessFailure == "open", s.leaveRelay
-	x.Mode, x.AllowGeneric = xdpprog.Native, s.xdpMode == "auto"
-	if s.xdpMode == "generic" {
-		x.Mode = xdpprog.Generic
-	}
-	x.Override, x.Jumbo, x.Port.ZeroCopy = s.allowPort, s.jumbo, s.zeroCopy
-	x.Port.FillRing = min(2048, powerOfTwo(s.slots/2))
+	cfg.Ports.XDP = s.wire()
 	if s.slots < 64 || s.slots > maxParked {
 		return cfg, fmt.Errorf("slots: %d packets parked a queue and side; 64 to %d are possible", s.slots, maxParked)
 	}
@@ -156,6 +150,17 @@ func (s *runSettings) load(fs *pflag.FlagSet, lookup func(string) (string, bool)
 		return cfg, err
 	}
 	return cfg, cfg.Workers.Validate()
+}
+
+// wire is how the two interfaces become ports.
+func (s *runSettings) wire() afxdp.WireConfig {
+	x := afxdp.WireConfig{Instance: s.instance, FailOpen: s.onProcessFailure == "open", LeaveRelay: s.leaveRelay,
+		Mode: xdpprog.Native, AllowGeneric: s.xdpMode == "auto", Override: s.allowPort, Jumbo: s.jumbo}
+	if s.xdpMode == "generic" {
+		x.Mode = xdpprog.Generic
+	}
+	x.Port.ZeroCopy, x.Port.FillRing = s.zeroCopy, min(2048, powerOfTwo(s.slots/2))
+	return x
 }
 
 // cloud says which Lambda is called.
