@@ -49,9 +49,10 @@ func (e *Engine) Finish(p *Packet, now int64, o *Outcome) {
 		}
 		flow := m.Sig.flowAction(m.Stream)
 		if r.Action == rule.Pass {
-			o.PassFlow = flow
+			o.PassFlow = o.PassFlow || flow
 			break // the rules behind it are not heard
 		}
+		o.PassFlow = o.PassFlow || r.Bypass
 		o.Flow = o.Flow || flow && r.Action.Drops()
 		if j == raise && !r.NoAlert && len(out) < maxAlerts {
 			out = append(out, m)

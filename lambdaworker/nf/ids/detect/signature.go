@@ -146,7 +146,7 @@ func (s *Signature) flow(p *Packet) bool {
 		return false
 	}
 	if !p.HasFlow {
-		return f.Stateless && !f.ToServer && !f.ToClient
+		return false
 	}
 	switch {
 	case f.ToServer && p.Dir != proto.ToServer, f.ToClient && p.Dir != proto.ToClient,

@@ -48,6 +48,7 @@ func init() {
 			return err
 		}}
 	}
+	keywords["requires"] = keyword{argNeeded, (*parser).requires} // it asks for keywords
 	for _, part := range []map[string]keyword{meta, modify, look, fields, state, values} {
 		for name, k := range part {
 			keywords[name] = k
@@ -92,6 +93,8 @@ var meta = map[string]keyword{
 		p.rule.Priority, p.hasPri = n, true
 		return nil
 	}},
+	"bypass":    {argNone, func(p *parser, _ string, _ int) error { p.rule.Bypass = true; return nil }},
+	"tag":       {argNeeded, nothing}, // about what else to log
 	"noalert":   {argNone, func(p *parser, _ string, _ int) error { p.rule.NoAlert = true; return nil }},
 	"prefilter": {argNone, nothing}, // our prefilter chooses by itself
 	"tls.store": {argNone, func(p *parser, _ string, _ int) error { return p.needApp(TLSSNI) }},

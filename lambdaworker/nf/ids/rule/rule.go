@@ -84,6 +84,7 @@ type Rule struct {
 	Target        string // src_ip, dest_ip or empty
 
 	NoAlert    bool
+	Bypass     bool // after a match nothing more of the flow is inspected
 	Flow       Flow
 	Fields     []Field // header fields and the like, decided per packet
 	Bits       []Bits  // flowbits in the order written
