@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -60,12 +61,14 @@ func TestCloseWithoutRun(t *testing.T) {
 	}
 }
 
-// Settling costs one look at each late packet, however many that can't be settled stand before them.
-func TestSettleLateIsLinear(t *testing.T) {
-	const n = 8000
-	r := newRig(t, func(c *Config) { c.Slots, c.Flows = 2*n, 1024 })
+// stuckRig parks n packets that are judged and stuck in front of a port, and n behind them that are late.
+func stuckRig(t testing.TB, n int) *rig {
+	r := newRig(t, func(c *Config) {
+		c.Slots, c.Flows = 2*n, 1024
+		c.MaxDelay, c.WorkerTimeout = time.Hour, time.Minute // nothing is late before it is made so
+	})
 	r.ports[0].keepOut = false
-	r.ports[1].room = 0 // the port is stuck: what was judged stays in its queue
+	r.ports[1].room = 0
 	a := newFakeLink(t, 1, n)
 	r.s.Connect(a, 0)
 	r.place(1, 1)
@@ -82,15 +85,30 @@ func TestSettleLateIsLinear(t *testing.T) {
 	r.turn(1)
 	feed()
 	r.later(r.s.cfg.MaxDelay + time.Millisecond)
-	start := time.Now()
+	return r
+}
+
+// What is late is settled, however many stand before it that can't be.
+func TestSettleLateBehindAStuckPort(t *testing.T) {
+	const n = 1000
+	r := stuckRig(t, n)
 	r.s.settleLate()
-	if took := time.Since(start); took > 100*time.Millisecond {
-		t.Errorf("settling %d packets behind %d that are stuck took %v", n, n, took)
+	if got := r.ledger().Ports[0].Dropped[NoVerdict]; got != n {
+		t.Errorf("%d packets were settled behind %d that are stuck, want %d", got, n, n)
 	}
-	var l Ledger
-	r.s.publish()
-	r.s.Ledger(&l)
-	if l.Ports[0].Dropped[NoVerdict] == 0 {
-		t.Error("nothing was settled")
+}
+
+// BenchmarkSettleLate is to cost one look at each packet: as much a packet with many of them as with few.
+func BenchmarkSettleLate(b *testing.B) {
+	for _, n := range []int{1000, 8000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			for range b.N {
+				b.StopTimer()
+				r := stuckRig(b, n)
+				b.StartTimer()
+				r.s.settleLate()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(2*n), "ns/packet")
+		})
 	}
 }
