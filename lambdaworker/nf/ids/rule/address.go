@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -162,7 +163,7 @@ const maxNesting = 32
 
 // addresses reads an address, a prefix, a range a-b, a [list] of those, a $VARIABLE, any of them behind a '!'.
 func (v *Vars) addresses(text string, depth int) (Addresses, error) {
-	text = strings.TrimSpace(text)
+	text = bracketed(strings.TrimSpace(text))
 	if depth > maxNesting {
 		return Addresses{}, fmt.Errorf("lists or variables are nested deeper than %d", maxNesting)
 	}
@@ -235,6 +236,22 @@ func (v *Vars) addressList(text string, depth int) (Addresses, error) {
 	return r, nil
 }
 
+// bracketed puts the brackets around a list that was written without.
+func bracketed(text string) string {
+	depth := 0
+	for _, c := range text {
+		switch {
+		case c == '[':
+			depth++
+		case c == ']':
+			depth--
+		case c == ',' && depth == 0:
+			return "[" + text + "]"
+		}
+	}
+	return text
+}
+
 // list splits "[a,b,[c,d]]" at its own commas.
 func list(text string) ([]string, error) {
 	if len(text) < 2 || text[len(text)-1] != ']' {
@@ -280,7 +297,7 @@ func addressRange(text string) (Addresses, error) {
 		if m, err := netip.ParseAddr(mask); err == nil && m.Is4() && a.Is4() {
 			x := m.As4()
 			n = bits.LeadingZeros32(^(uint32(x[0])<<24 | uint32(x[1])<<16 | uint32(x[2])<<8 | uint32(x[3])))
-		} else if _, err := fmt.Sscanf(mask, "%d", &n); err != nil {
+		} else if n, err = strconv.Atoi(mask); err != nil {
 			return Addresses{}, fmt.Errorf("%q is no netmask", mask)
 		}
 		p, err := a.Prefix(n)

@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 )
@@ -17,6 +18,8 @@ func TestProblemsHaveTheirPlace(t *testing.T) {
 		{"action", `allow tcp any any -> any any (sid:1;)`, 1, 1, "action"},
 		{"protocol", `alert smb any any -> any any (sid:1;)`, 1, 7, "protocol smb"},
 		{"address", `alert tcp 1.2.3.4/99 any -> any any (sid:1;)`, 1, 11, "source address"},
+		{"netmask", `alert tcp 1.2.3.0/24x any -> any any (sid:1;)`, 1, 11, "source address"},
+		{"list left open", `alert tcp 1.2.3.4,[1.2.3.5 any -> any any (sid:1;)`, 1, 11, "source address"},
 		{"variable", `alert tcp any any -> $NOWHERE any (sid:1;)`, 1, 22, "destination address"},
 		{"port", `alert tcp any 70000 -> any any (sid:1;)`, 1, 15, "source port"},
 		{"direction", `alert tcp any any <- any any (sid:1;)`, 1, 19, "direction"},
@@ -70,6 +73,32 @@ func TestRule(t *testing.T) {
 	}
 	if r.SrcPort.Contains(80) || !r.SrcPort.Contains(81) {
 		t.Error("!80")
+	}
+}
+
+// TestLists: lists with and without brackets, nested, negated in part.
+func TestLists(t *testing.T) {
+	for _, c := range []struct {
+		text    string
+		in, out string
+		negated bool
+	}{
+		{"10.0.0.0/8,1.2.3.4", "1.2.3.4", "1.2.3.5", false},
+		{"[10.0.0.0/8,[1.2.3.4,::1]]", "::1", "::2", false},
+		{"![10.0.0.0/8,1.2.3.4]", "1.2.3.5", "10.1.1.1", true},
+		{"10.0.0.0/8,!10.1.0.0/16", "10.2.0.1", "10.1.0.1", true},
+		{"[!1.2.3.4]", "::1", "1.2.3.4", true},
+		{"10.0.0.0/255.255.0.0", "10.0.255.1", "10.1.0.1", false},
+		{"1.2.3.4-1.2.3.6", "1.2.3.6", "1.2.3.7", false},
+	} {
+		a, err := DefaultVars(Vars{}).addresses(c.text, 0)
+		if in, out := netip.MustParseAddr(c.in).AsSlice(), netip.MustParseAddr(c.out).AsSlice(); err != nil || !a.Contains(in) || a.Contains(out) || a.Negated != c.negated {
+			t.Errorf("%s: %v, %s %v, %s %v, negated %v", c.text, err, c.in, a.Contains(in), c.out, a.Contains(out), a.Negated)
+		}
+	}
+	p, err := DefaultVars(Vars{}).portSet("80,[443:445,!444]")
+	if err != nil || !p.Contains(80) || !p.Contains(443) || p.Contains(444) || p.Contains(81) {
+		t.Errorf("ports: %v %+v", err, p)
 	}
 }
 

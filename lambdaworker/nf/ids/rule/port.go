@@ -69,7 +69,7 @@ func (v *Vars) portSet(text string) (Ports, error) {
 
 // ports reads a port, a range a:b open at either end, a [list] of those, a $VARIABLE, any of them behind a '!'.
 func (v *Vars) ports(text string, depth int) (*portBits, error) {
-	text = strings.TrimSpace(text)
+	text = bracketed(strings.TrimSpace(text))
 	b := new(portBits)
 	switch {
 	case depth > maxNesting:
