@@ -16,7 +16,7 @@ type Handler interface {
 	Verdicts(refs []uint64, verdict uint8)
 	// Rewritten says what the packet looks like now; what is wire.RewroteHeaders or wire.RewroteWhole.
 	Rewritten(ref uint64, what uint8, data []byte)
-	// Inject asks to send frame out of side (wire.Inside, wire.Outside) when the fate of ref is carried out.
+	// Inject asks to send frame out of side (wire.Inside, wire.Outside), because of ref.
 	Inject(ref uint64, side uint8, frame []byte)
 	// Events are EVE JSON lines, and how many were lost before them.
 	Events(lines []byte, lost uint32)

@@ -73,8 +73,12 @@ func (s *Shard) Rewritten(ref uint64, what uint8, data []byte) {
 	s.slots.s[i].headers = headerBytes(&in, f.Data)
 }
 
-// Inject implements relay.Handler: a frame that a function made leaves at once; order binds it to nothing.
+// Inject implements relay.Handler: a frame that a function made leaves at once; order binds it to nothing. What a packet caused
+// that has been settled without its worker is not sent: a reset for a packet that was forwarded would cut a connection.
 func (s *Shard) Inject(ref uint64, side uint8, frame []byte) {
+	if _, ok := s.slots.get(ref); !ok {
+		return
+	}
 	p := &s.led.Ports[side&1]
 	p.Injected++
 	at := s.now

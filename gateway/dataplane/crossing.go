@@ -74,12 +74,16 @@ func Join(shards []*Shard) {
 }
 
 // handOver passes a frame to the shard that has its sub-flow. If that one is so far behind that the ring is full, the
-// packet is dropped as overload.
+// packet is dropped as overload; if it has ended, as at a shutdown.
 func (s *Shard) handOver(to int, f *ingress.Frame, side ingress.Side) {
 	peer := s.peers[to]
-	if !peer.cross[s.id].put(crossed{*f, side}) {
+	why := Overload
+	if peer.over.Load() {
+		why = Shutdown
+	}
+	if why == Shutdown || !peer.cross[s.id].put(crossed{*f, side}) {
 		s.arrive(&s.led.Ports[side], f)
-		s.led.Ports[side].Dropped[Overload]++
+		s.led.Ports[side].Dropped[why]++
 		s.release[side] = append(s.release[side], f.ID)
 		return
 	}
@@ -102,6 +106,21 @@ func (s *Shard) takeCrossed() (n int) {
 		}
 	}
 	return n
+}
+
+// dropCrossed accounts for what other shards received for this one and it will not accept.
+func (s *Shard) dropCrossed(why Reason) {
+	for from, c := range s.cross {
+		for c != nil {
+			x, ok := c.get()
+			if !ok {
+				break
+			}
+			s.arrive(&s.led.Ports[x.side], &x.frame)
+			s.led.Ports[x.side].Dropped[why]++
+			s.returnFrame(from, x.side, x.frame.ID)
+		}
+	}
 }
 
 func (s *Shard) crossedWaiting() bool {

@@ -88,6 +88,7 @@ type fakeLink struct {
 	broken   bool
 	closed   bool
 	flushed  int
+	heard    int64
 }
 
 func newFakeLink(t testing.TB, worker uint32, window int) *fakeLink {
@@ -109,6 +110,7 @@ func (l *fakeLink) Add(ref uint64, sub uint16, _ bool, _ int, carried []byte, _ 
 }
 func (l *fakeLink) Flush() relay.Status  { l.flushed++; return l.status() }
 func (l *fakeLink) Tick(int64)           {}
+func (l *fakeLink) LastHeard() int64     { return l.heard }
 func (l *fakeLink) RequestReport() bool  { return true }
 func (l *fakeLink) WantWrite() bool      { return false }
 func (l *fakeLink) Reason() relay.Reason { return relay.ReasonEOF }

@@ -14,6 +14,7 @@ type Link interface {
 	WantWrite() bool
 	Read(h relay.Handler) relay.Status
 	RequestReport() bool
+	LastHeard() int64
 	Outstanding(f func(ref uint64))
 	Reason() relay.Reason
 	Close()

@@ -43,6 +43,8 @@ type conn struct {
 	dirty    bool  // has an unsent batch
 	since    int64 // when that batch was begun
 	inflight int   // packets sent and not answered
+	heard    int64 // when it said something, as of the last request for a report
+	unheard  int   // requests since then
 	progress int64 // when it answered last, or something came for it after nothing
 }
 

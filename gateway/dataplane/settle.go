@@ -32,12 +32,30 @@ func (s *Shard) settleLate() {
 			s.step = step // less is the time since the turn began
 		}
 		for id := range s.conns {
-			if c := &s.conns[id]; c.used && c.link.RequestReport() && !s.push(c, uint16(id)) {
+			c := &s.conns[id]
+			switch {
+			case !c.used:
+			case c.link.RequestReport() && !s.push(c, uint16(id)):
 				s.lose(c, "")
+			case c.silent():
+				s.lose(c, "it has answered none of the last requests for a report")
 			}
 		}
 	}
 }
+
+// silent is asked once a request. It notices workers that have nothing to answer, a standby above all: a hung one must not be
+// the successor of a dead one. Requests are counted rather than time, as after a pause of the gateway itself.
+func (c *conn) silent() bool {
+	if h := c.link.LastHeard(); h != c.heard {
+		c.heard, c.unheard = h, 0
+		return false
+	}
+	c.unheard++
+	return c.unheard > maxUnheard
+}
+
+const maxUnheard = 3
 
 // settle decides slot i without a worker, by the policy for what it was waiting for.
 func (s *Shard) settle(i uint32) {

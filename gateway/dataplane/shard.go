@@ -63,6 +63,7 @@ type Shard struct {
 	wanted    atomic.Pointer[Placement]
 	turns     atomic.Uint64
 	asleep    atomic.Bool
+	over      atomic.Bool // takes nothing from its peers any more
 }
 
 // NewShard makes shard id with its queue of both ports. Run must be called on it, once.
@@ -133,8 +134,8 @@ func (s *Shard) turn(sleep bool) (worked, more bool) {
 	s.look()
 	n := s.answers(events)
 	full := false
+	n += s.takeCrossed()
 	if !s.stopping {
-		n += s.takeCrossed()
 		for side := range s.ports {
 			got := s.receive(ingress.Side(side))
 			n += got
@@ -211,7 +212,7 @@ func (s *Shard) answers(events []unix.EpollEvent) (handled int) {
 // finished reports that nothing is left to do; pending is whether a port still has frames to send.
 func (s *Shard) finished(pending bool) bool {
 	if s.stopping {
-		if s.slots.inUse[0]+s.slots.inUse[1] == 0 && !pending {
+		if s.slots.inUse[0]+s.slots.inUse[1] == 0 && !pending && !s.crossedWaiting() {
 			return true
 		}
 		if s.now > s.stopBy {
@@ -220,11 +221,13 @@ func (s *Shard) finished(pending bool) bool {
 		}
 		return false
 	}
-	return s.ports[0].Done() && s.ports[1].Done() && s.slots.inUse[0]+s.slots.inUse[1] == 0
+	return s.ports[0].Done() && s.ports[1].Done() && s.slots.inUse[0]+s.slots.inUse[1] == 0 && !s.crossedWaiting()
 }
 
 func (s *Shard) close() {
 	s.ended = true
+	s.over.Store(true)
+	s.dropCrossed(Shutdown)
 	for _, f := range s.mail.close() {
 		f(s)
 	}
