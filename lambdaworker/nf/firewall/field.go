@@ -39,6 +39,28 @@ const (
 	inSide
 	outSide
 	ip6HasFragment // exthdr frag
+	ip4Version
+	ip6Version
+	ip4HeaderLength
+	ip4ECN
+	ip6ECN
+	tcpSequence
+	tcpAckSeq
+	tcpDataOffset
+	tcpUrgent
+	tcpChecksum
+	udpChecksum
+	icmpID
+	icmpSequence
+	icmp6ID
+	icmp6Sequence
+	fragNextHeader
+	fragOffset
+	fragMore
+	fragID
+	metaProtocol // behind VLAN tags
+	etherType    // as on the wire
+	packetType
 	numFields
 )
 
@@ -61,6 +83,9 @@ const (
 	stateOfCT
 	sideName
 	boolean
+	ecn
+	ethertype
+	pktType
 )
 
 // l3 and l4 of a fieldInfo are protocols that a match on the field implies; 0 is none.
@@ -107,10 +132,39 @@ var fields = [numFields]fieldInfo{
 	metaLength:     {"meta length", 32, integer, 0, noProto},
 	ctState:        {"ct state", 32, stateOfCT, 0, noProto},
 	vlanID:         {"vlan id", 12, integer, 0, noProto},
-	inSide:         {"iifname", 1, sideName, 0, noProto},
-	outSide:        {"oifname", 1, sideName, 0, noProto},
+	inSide:         {"iifname", 16, sideName, 0, noProto},
+	outSide:        {"oifname", 16, sideName, 0, noProto},
 	ip6HasFragment: {"exthdr frag", 1, boolean, packet.IPv6, noProto},
+
+	ip4Version:      {"ip version", 4, integer, packet.IPv4, noProto},
+	ip6Version:      {"ip6 version", 4, integer, packet.IPv6, noProto},
+	ip4HeaderLength: {"ip hdrlength", 4, integer, packet.IPv4, noProto},
+	ip4ECN:          {"ip ecn", 2, ecn, packet.IPv4, noProto},
+	ip6ECN:          {"ip6 ecn", 2, ecn, packet.IPv6, noProto},
+	tcpSequence:     {"tcp sequence", 32, integer, 0, packet.ProtoTCP},
+	tcpAckSeq:       {"tcp ackseq", 32, integer, 0, packet.ProtoTCP},
+	tcpDataOffset:   {"tcp doff", 4, integer, 0, packet.ProtoTCP},
+	tcpUrgent:       {"tcp urgptr", 16, integer, 0, packet.ProtoTCP},
+	tcpChecksum:     {"tcp checksum", 16, integer, 0, packet.ProtoTCP},
+	udpChecksum:     {"udp checksum", 16, integer, 0, packet.ProtoUDP},
+	icmpID:          {"icmp id", 16, integer, packet.IPv4, packet.ProtoICMP},
+	icmpSequence:    {"icmp sequence", 16, integer, packet.IPv4, packet.ProtoICMP},
+	icmp6ID:         {"icmpv6 id", 16, integer, packet.IPv6, packet.ProtoICMPv6},
+	icmp6Sequence:   {"icmpv6 sequence", 16, integer, packet.IPv6, packet.ProtoICMPv6},
+	fragNextHeader:  {"frag nexthdr", 8, protocol, packet.IPv6, noProto},
+	fragOffset:      {"frag frag-off", 13, integer, packet.IPv6, noProto},
+	fragMore:        {"frag more-fragments", 1, integer, packet.IPv6, noProto},
+	fragID:          {"frag id", 32, integer, packet.IPv6, noProto},
+	metaProtocol:    {"meta protocol", 16, ethertype, 0, noProto},
+	etherType:       {"ether type", 16, ethertype, 0, noProto},
+	packetType:      {"meta pkttype", 8, pktType, 0, noProto},
 }
+
+// Ethernet types of the network protocols.
+const (
+	etherIPv4 = 0x0800
+	etherIPv6 = 0x86dd
+)
 
 // Bits of ct state, as the kernel numbers them.
 const (
@@ -132,5 +186,7 @@ func (d datatype) String() string {
 		"an ICMP code (a name such as port-unreachable, or a number)", "an ICMPv6 code (a name such as port-unreachable, or a number)",
 		"a DSCP (cs0-cs7, af11-af43, ef, va or a number below 64)", "a ct state (new, established, related, invalid, untracked)",
 		"a port's name (inside, outside or a name from the option interfaces)", "exists or missing",
+		"an ECN (not-ect, ect0, ect1, ce or a number below 4)", "an Ethernet type (ip, ip6, arp, vlan, 8021q, 8021ad or a number)",
+		"a packet type (host, unicast, broadcast, multicast or other)",
 	}[d]
 }

@@ -21,6 +21,8 @@ func parseIPTables(name string, f family, open func(string) ([]byte, error), sid
 			p.guard(func() { t.line(words) })
 		}
 	}
+	t.endSkipped()
+	t.unrun()
 	if p.table == nil && len(p.problems) == 0 {
 		p.problem(position{name, 1, 1}, "no table filter; expected what iptables-save prints, from *filter to COMMIT")
 	}
@@ -31,9 +33,9 @@ func parseIPTables(name string, f family, open func(string) ([]byte, error), sid
 type tables struct {
 	*parser
 	family  family
-	skipped string  // the table whose lines are read and not taken
-	words   []token // of the line that are not read yet
-	last    token   // that was
+	skipped *skippedTable // that is being read, nil in table filter
+	words   []token       // of the line that are not read yet
+	last    token         // that was
 }
 
 // split cuts a line into words as a shell would: double quotes, backslashes.
@@ -78,21 +80,32 @@ func (t *tables) line(words []token) {
 	case w.text == "":
 		t.fail(w.pos, "found an empty word; expected *filter, a chain, a rule or COMMIT")
 	case w.text[0] == '*':
-		t.skipped = ""
+		t.endSkipped()
 		if w.text != "*filter" {
-			t.skipped = w.text[1:]
+			t.beginSkipped(w)
 			return
 		}
 		t.table = t.tableOf(t.family, "filter")
 	case w.text == "COMMIT":
+		t.endSkipped()
+	case t.skipped != nil:
+		t.skippedLine(words)
 	case w.text[0] == ':':
-		if t.skipped == "" {
-			t.chainLine(words)
-		}
-	case t.skipped != "":
-		t.fail(w.pos, "a rule of table %s, which is not supported; expected rules of table filter alone", t.skipped)
+		t.chainLine(words)
 	default:
 		t.ruleLine(words)
+	}
+}
+
+// unrun warns of rules for the host's own packets.
+func (t *tables) unrun() {
+	if t.table == nil {
+		return
+	}
+	for _, c := range t.table.chains {
+		if c.base && !c.forward && len(c.rules) > 0 {
+			t.warn(c.pos, "chain %s sees no packet here: packets from port to port are forwarded; its rules count nothing", c.name)
+		}
 	}
 }
 
@@ -125,6 +138,7 @@ func (t *tables) chainLine(words []token) {
 		t.fail(words[1].pos, "found the policy %q; expected ACCEPT, DROP or -", words[1].text)
 	}
 	c.forward = name == "FORWARD"
+	c.hook = hook{typ: "filter", name: strings.ToLower(name), typPos: c.pos, pos: c.pos}
 	tb.byName[name] = c
 	tb.chains = append(tb.chains, c)
 }
@@ -150,11 +164,13 @@ func (t *tables) ruleLine(words []token) {
 	}
 	ctx := ruleContext{l3: [...]packet.Kind{familyIP: packet.IPv4, familyIP6: packet.IPv6}[t.family], l4: -1}
 	r.ops = append(r.ops, equals(metaNFProto, nfprotoOf(ctx.l3), r.pos))
+	c.rules = append(c.rules, r)
+	t.remarks = &r.remarks
+	defer func() { t.remarks = nil }()
 	x := tablesRule{tables: t, rule: r, ctx: &ctx}
 	x.options()
 	r.ops = append(r.ops, op{kind: opCounter, pos: r.pos, counter: start})
 	r.ops = append(r.ops, x.target...)
-	c.rules = append(c.rules, r)
 }
 
 func (t *tables) counts(w token) counterStart {

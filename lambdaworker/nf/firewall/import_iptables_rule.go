@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/granule-nf/granule/ingress/packet"
@@ -95,6 +96,8 @@ func init() {
 		"--ttl-gt": number(ip4TTL, ip6HopLimit, ">"), "--hl-eq": number(ip4TTL, ip6HopLimit, "="), "--hl-lt": number(ip4TTL, ip6HopLimit, "<"),
 		"--hl-gt": number(ip4TTL, ip6HopLimit, ">"), "--dscp": number(ip4DSCP, ip6DSCP, "="), "--dscp-class": (*tablesRule).dscpClass,
 		"--src-range": func(x *tablesRule, w token) { x.addressRange(ip4Src, ip6Src) },
+		"--dst-type":  func(x *tablesRule, w token) { x.addressType(w, ip4Dst, ip6Dst) },
+		"--src-type":  func(x *tablesRule, w token) { x.addressType(w, ip4Src, ip6Src) },
 		"--dst-range": func(x *tablesRule, w token) { x.addressRange(ip4Dst, ip6Dst) },
 		"-j":          to(jump), "--jump": to(jump), "-g": to(gotoChain), "--goto": to(gotoChain),
 	}
@@ -150,6 +153,23 @@ func (x *tablesRule) addressRange(f4, f6 field) {
 	x.plain(w.pos, f, spans{x.one(w, fields[f].kind, w.text)})
 }
 
+// addressType reads the kinds of address that say something about a packet of a wire: no address is the host's own.
+func (x *tablesRule) addressType(w token, f4, f6 field) {
+	v := x.word("a type of address")
+	f := x.pick(f4, f6)
+	var s spans
+	switch {
+	case v.text == "LOCAL":
+	case v.text == "MULTICAST" && f == f4:
+		s = spans{{num(0xe0000000), num(0xefffffff)}}
+	case v.text == "MULTICAST":
+		s = spans{{u128{hi: 0xff << 56}, ones(128)}}
+	default:
+		x.beyond(v.pos, "%s %s asks for the host's routes, which a wire has none of; expected LOCAL (never true here) or MULTICAST", w.text, v.text)
+	}
+	x.plain(v.pos, f, s)
+}
+
 func (x *tablesRule) protocol(token) {
 	w := x.word("a protocol")
 	if w.text == "all" {
@@ -169,11 +189,7 @@ func (x *tablesRule) out(token) { x.port(outSide) }
 
 func (x *tablesRule) port(f field) {
 	w := x.word("an interface")
-	side, ok := x.sides[w.text]
-	if !ok {
-		x.fail(w.pos, "found the interface %q; expected %s", w.text, sideName)
-	}
-	x.plain(w.pos, f, spans{{num(side), num(side)}})
+	x.plain(w.pos, f, spans{x.sidesNamed(w.pos, w.text, "+")})
 }
 
 // fragment: later fragments only.
@@ -184,16 +200,21 @@ func (x *tablesRule) fragment(w token) {
 	x.add(w.pos, ip4FragOff, noProto, num(0x1fff), spans{{num(1), num(0xffff)}})
 }
 
-var tablesModules = "tcp udp sctp icmp icmp6 multiport state conntrack limit comment length ttl hl iprange dscp"
+var tablesModules = strings.Fields("tcp udp sctp icmp icmp6 multiport state conntrack limit comment length ttl hl iprange dscp addrtype")
+
+// beyondModules are those that iptables has beside them.
+var beyondModules = strings.Fields(`
+	ah bpf cgroup cluster connbytes connlabel connlimit connmark cpu dccp devgroup dst ecn esp eui64 frag hashlimit hbh helper ipcomp ipv6header
+	ipvs mac mark mh nfacct osf owner physdev pkttype policy quota rateest realm recent rpfilter rt set socket srh statistic string tcpmss time tos u32`)
 
 func (x *tablesRule) module(token) {
 	w := x.word("a module")
-	for _, m := range strings.Fields(tablesModules) {
-		if m == w.text {
-			return
-		}
+	if slices.Contains(beyondModules, w.text) {
+		x.beyond(w.pos, "module %q is iptables, but not of the subset that runs here; expected %s; "+subset, w.text, orList(tablesModules))
 	}
-	x.fail(w.pos, "module %q is not supported; expected one of %s", w.text, tablesModules)
+	if !slices.Contains(tablesModules, w.text) {
+		x.fail(w.pos, "no module is named %q; expected %s", w.text, orList(tablesModules))
+	}
 }
 
 // portList reads 80, 1000:2000, :1023 or a list of those.

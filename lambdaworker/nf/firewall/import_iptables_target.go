@@ -1,5 +1,10 @@
 package firewall
 
+import (
+	"slices"
+	"strings"
+)
+
 // tablesRejects are the words of --reject-with, and the codes they stand for in IPv4 and IPv6; -1 where there is none.
 var tablesRejects = map[string][2]int{
 	"icmp-net-unreachable": {0, -1}, "icmp-host-unreachable": {1, -1}, "icmp-proto-unreachable": {2, -1}, "icmp-port-unreachable": {3, -1},
@@ -7,6 +12,11 @@ var tablesRejects = map[string][2]int{
 	"icmp6-no-route": {-1, 0}, "no-route": {-1, 0}, "icmp6-adm-prohibited": {-1, 1}, "adm-prohibited": {-1, 1}, "icmp6-addr-unreachable": {-1, 3},
 	"addr-unreach": {-1, 3}, "icmp6-port-unreachable": {-1, 4}, "port-unreach": {-1, 4},
 }
+
+// beyondTargets are those that iptables has beside the ones understood.
+var beyondTargets = strings.Fields(`
+	AUDIT CHECKSUM CLASSIFY CONNMARK CONNSECMARK CT DNAT DNPT DSCP ECN HL HMARK IDLETIMER LED MARK MASQUERADE NETMAP NFQUEUE NOTRACK RATEEST
+	REDIRECT SECMARK SET SNAT SNPT SYNPROXY TCPMSS TCPOPTSTRIP TEE TOS TPROXY TRACE TTL ULOG`)
 
 // jump reads a target and its options.
 func (x *tablesRule) jump(kind verdictKind) {
@@ -26,6 +36,9 @@ func (x *tablesRule) jump(kind verdictKind) {
 		o.kind = opLog
 		o.log = x.logOptions(w.text)
 	default:
+		if slices.Contains(beyondTargets, w.text) {
+			x.beyond(w.pos, "target %s is iptables, but not of the subset that runs here; expected a chain of this file, or ACCEPT, DROP, RETURN, REJECT, LOG or NFLOG; "+subset, w.text)
+		}
 		if x.table.byName[w.text] == nil {
 			x.fail(w.pos, "no chain is named %q; expected a chain of this file, or ACCEPT, DROP, RETURN, REJECT, LOG or NFLOG", w.text)
 		}
@@ -93,7 +106,7 @@ func (x *tablesRule) logOptions(target string) *logSpec {
 				}
 			}
 			if !known {
-				x.fail(n.pos, "found the level %q; expected 0 to 7 or one of %v", n.text, logLevels[:8])
+				x.fail(n.pos, "found the level %q; expected 0 to 7 or %s", n.text, orList(logLevels[:8]))
 			}
 		case "--nflog-group":
 			x.word("")

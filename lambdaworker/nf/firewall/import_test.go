@@ -68,15 +68,19 @@ func TestIPTables(t *testing.T) {
 
 func TestIPTablesInvalid(t *testing.T) {
 	for _, c := range []struct{ text, at, says string }{
-		{"*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -m geoip -j DROP\nCOMMIT\n", "3:15", `module "geoip" is not supported`},
-		{"*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -j MARK\n", "3:15", `no chain is named "MARK"`},
+		{"*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -m geoip -j DROP\nCOMMIT\n", "3:15", `no module is named "geoip"`},
+		{"*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -j MARK\n", "3:15", "target MARK is iptables, but not of the subset"},
 		{"*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -s 10.0.0 -j DROP\n", "3:15", "expected an IPv4 address"},
 		{"*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD --dport 80 -j DROP\n", "3:12", "--dport without -p"},
 		{"*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p tcp --dport 80000 -j DROP\n", "3:27", "out of range"},
 		{"*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p tcp --dport\n", "3:26", "found the end of the line; expected a port"},
 		{"*filter\n:FORWARD MAYBE [0:0]\n", "2:10", `found the policy "MAYBE"`},
 		{"*filter\n:FORWARD ACCEPT [0:0]\n-A NOWHERE -j DROP\n", "3:4", `no chain is named "NOWHERE"`},
-		{"*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -j MASQUERADE\n", "3:1", "a rule of table nat"},
+		{"*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -j MASQUERADE\n", "1:1", "no table filter"},
+		{"*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp -j DNAT --to-destination 10.0.0.1\nCOMMIT\n*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n", "3:25", "target DNAT of table nat"},
+		{"*mangle\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p tcp -j DROP\nCOMMIT\n*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n", "3:22", "target DROP of table mangle"},
+		{"*raw\n:PREROUTING DROP [0:0]\nCOMMIT\n*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n", "2:13", "drops by policy"},
+		{"*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -i eth7 -j DROP\nCOMMIT\n", "3:15", "found the interface \"eth7\""},
 		{"*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -j REJECT --reject-with icmp6-no-route\n", "3:36", "a type of the table's family"},
 		{"*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -m comment --comment \"open -j DROP\n", "3:33", "does not end on its line"},
 		{"hello\n", "1:1", `found "hello" before a table`},

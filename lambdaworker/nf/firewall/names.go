@@ -48,6 +48,12 @@ var ctStateNames = map[string]uint64{
 	"invalid": ctInvalid, "established": ctEstablished, "related": ctRelated, "new": ctNew, "untracked": ctUntracked,
 }
 
+var ecnNames = map[string]uint64{"not-ect": 0, "ect1": 1, "ect0": 2, "ce": 3}
+
+var etherTypeNames = map[string]uint64{"ip": etherIPv4, "ip6": etherIPv6, "arp": 0x0806, "vlan": 0x8100, "8021q": 0x8100, "8021ad": 0x88a8}
+
+var packetTypeNames = map[string]uint64{"host": 0, "unicast": 0, "broadcast": 1, "multicast": 2, "other": 3}
+
 var booleanNames = map[string]uint64{"exists": 1, "missing": 0}
 
 var sideNames = map[string]uint64{"inside": 0, "outside": 1}
@@ -98,6 +104,12 @@ func (d datatype) names() map[string]uint64 {
 		return booleanNames
 	case sideName:
 		return sideNames
+	case ecn:
+		return ecnNames
+	case ethertype:
+		return etherTypeNames
+	case pktType:
+		return packetTypeNames
 	}
 	return nil
 }
@@ -108,10 +120,12 @@ func (d datatype) bits() int {
 		return 32
 	case addr6:
 		return 128
-	case service:
+	case service, sideName, ethertype:
 		return 16
 	case dscp:
 		return 6
+	case ecn:
+		return 2
 	case integer:
 		return 64
 	}

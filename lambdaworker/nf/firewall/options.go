@@ -128,8 +128,8 @@ func readOptions(from nf.Options) (*options, error) {
 		wrong("malformed", "found malformed %q; expected pass or drop", o.Malformed)
 	}
 	for name, side := range o.Interfaces {
-		if _, ok := sideNames[side]; !ok {
-			wrong("interfaces", "interface %q is on side %q; expected inside or outside", name, side)
+		if _, ok := sideNames[side]; !ok && side != noSide {
+			wrong("interfaces", "interface %q is on side %q; expected inside, outside or none", name, side)
 		}
 	}
 	if o.LogRate < 0 {
@@ -141,11 +141,21 @@ func readOptions(from nf.Options) (*options, error) {
 	return o, nil
 }
 
-// sides are the names that iifname and oifname may take.
+// noSide is the side of an interface that the rules name and that no packet of the wire passes.
+const noSide = "none"
+
+// sides are the names that iifname and oifname may take. Each of those on no side has a number of its own.
 func (o *options) sides() map[string]uint64 {
 	m := map[string]uint64{"inside": 0, "outside": 1}
 	for name, side := range o.Interfaces {
-		m[name] = sideNames[side]
+		if side == noSide {
+			m[name] = uint64(len(m))
+		}
+	}
+	for name, side := range o.Interfaces {
+		if side != noSide {
+			m[name] = sideNames[side]
+		}
 	}
 	return m
 }

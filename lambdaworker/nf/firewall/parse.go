@@ -29,6 +29,8 @@ type parser struct {
 	warnings nf.Problems
 	later    []func() // what waits for the whole file: references to sets
 	table    *table
+	remarks  *[]remark         // of the rule or set that is being read
+	absent   map[string]uint64 // interfaces that are no port here, numbered behind those of sides
 }
 
 // stream is where tokens come from: a file, or a variable's value.
@@ -62,7 +64,7 @@ func parseNFT(name string, open func(string) ([]byte, error), sides map[string]u
 func (p *parser) more() (more bool) { return p.peekRaw().kind != tokEOF }
 
 func newParser(open func(string) ([]byte, error), sides map[string]uint64) *parser {
-	return &parser{open: open, sides: sides, defines: map[string][]token{}, set: &ruleset{}}
+	return &parser{open: open, sides: sides, defines: map[string][]token{}, set: &ruleset{}, absent: map[string]uint64{}}
 }
 
 // read returns the rule file itself.

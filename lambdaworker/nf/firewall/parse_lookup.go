@@ -9,7 +9,7 @@ func (p *parser) inSetMatch(r *rule, m op, ref fieldRef, not bool) {
 		r.ops = append(r.ops, m)
 		t := p.table
 		p.later = append(p.later, func() {
-			elements := p.resolveSet(t, s, at, []field{ref.field}, false)
+			elements := p.resolveSet(t, r, s, at, []field{ref.field}, false)
 			r.ops[i].values = elementSpans(elements, info.bits, not)
 		})
 		return
@@ -38,7 +38,7 @@ func (p *parser) setName() (string, position) {
 }
 
 // resolveSet returns the elements of a named set, once the whole file has been read.
-func (p *parser) resolveSet(t *table, name string, at position, of []field, verdicts bool) []element {
+func (p *parser) resolveSet(t *table, r *rule, name string, at position, of []field, verdicts bool) []element {
 	s := t.sets[name]
 	if s == nil {
 		p.fail(at, "no set of table %s is named %q", t.name, name)
@@ -53,6 +53,7 @@ func (p *parser) resolveSet(t *table, name string, at position, of []field, verd
 	if !ok {
 		p.fail(at, "set %q holds elements of another type (%s); expected a set of %s", name, s.typeName, fields[of[0]].kind)
 	}
+	r.remarks = append(r.remarks, s.remarks...)
 	return s.elements
 }
 
@@ -82,7 +83,7 @@ func (p *parser) lookup(r *rule, refs []fieldRef) {
 		i := len(r.ops)
 		r.ops = append(r.ops, o)
 		t := p.table
-		p.later = append(p.later, func() { r.ops[i].elements = p.resolveSet(t, s, at, r.ops[i].fields, verdicts) })
+		p.later = append(p.later, func() { r.ops[i].elements = p.resolveSet(t, r, s, at, r.ops[i].fields, verdicts) })
 		return
 	}
 	if !p.peek().is("{") {

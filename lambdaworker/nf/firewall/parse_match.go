@@ -1,8 +1,6 @@
 package firewall
 
 import (
-	"slices"
-
 	"github.com/granule-nf/granule/ingress/packet"
 )
 
@@ -16,20 +14,24 @@ type ruleContext struct {
 // protocolFields are the fields behind the name of a header; ports are shared.
 var protocolFields = map[string]map[string]field{
 	"ip": {"saddr": ip4Src, "daddr": ip4Dst, "protocol": ip4Protocol, "ttl": ip4TTL, "dscp": ip4DSCP, "frag-off": ip4FragOff, "id": ip4ID,
-		"length": ip4Length},
+		"length": ip4Length, "version": ip4Version, "hdrlength": ip4HeaderLength, "ecn": ip4ECN},
 	"ip6": {"saddr": ip6Src, "daddr": ip6Dst, "nexthdr": ip6NextHeader, "hoplimit": ip6HopLimit, "dscp": ip6DSCP, "length": ip6Length,
-		"flowlabel": ip6FlowLabel},
-	"tcp":     {"sport": transportSrc, "dport": transportDst, "flags": tcpFlags, "window": tcpWindow},
-	"udp":     {"sport": transportSrc, "dport": transportDst, "length": udpLength},
+		"flowlabel": ip6FlowLabel, "version": ip6Version, "ecn": ip6ECN},
+	"tcp": {"sport": transportSrc, "dport": transportDst, "flags": tcpFlags, "window": tcpWindow, "sequence": tcpSequence, "ackseq": tcpAckSeq,
+		"doff": tcpDataOffset, "urgptr": tcpUrgent, "checksum": tcpChecksum},
+	"udp":     {"sport": transportSrc, "dport": transportDst, "length": udpLength, "checksum": udpChecksum},
 	"udplite": {"sport": transportSrc, "dport": transportDst},
 	"sctp":    {"sport": transportSrc, "dport": transportDst},
 	"dccp":    {"sport": transportSrc, "dport": transportDst},
 	"th":      {"sport": transportSrc, "dport": transportDst},
-	"icmp":    {"type": icmpType, "code": icmpCode},
-	"icmpv6":  {"type": icmp6Type, "code": icmp6Code},
-	"meta":    {"l4proto": metaL4Proto, "nfproto": metaNFProto, "length": metaLength, "iifname": inSide, "oifname": outSide},
-	"ct":      {"state": ctState},
-	"vlan":    {"id": vlanID},
+	"icmp":    {"type": icmpType, "code": icmpCode, "id": icmpID, "sequence": icmpSequence},
+	"icmpv6":  {"type": icmp6Type, "code": icmp6Code, "id": icmp6ID, "sequence": icmp6Sequence},
+	"frag":    {"nexthdr": fragNextHeader, "frag-off": fragOffset, "more-fragments": fragMore, "id": fragID},
+	"meta": {"l4proto": metaL4Proto, "nfproto": metaNFProto, "length": metaLength, "iifname": inSide, "oifname": outSide, "iif": inSide, "oif": outSide,
+		"protocol": metaProtocol, "pkttype": packetType},
+	"ct":    {"state": ctState},
+	"ether": {"type": etherType},
+	"vlan":  {"id": vlanID},
 }
 
 var portProtocols = map[string]int{"tcp": packet.ProtoTCP, "udp": packet.ProtoUDP, "udplite": packet.ProtoUDPLite, "sctp": packet.ProtoSCTP, "dccp": 33}
@@ -41,7 +43,7 @@ func startsMatch(t token) bool {
 	}
 	_, ok := protocolFields[t.text]
 	switch t.text {
-	case "iifname", "oifname", "exthdr", "l4proto", "nfproto":
+	case "iif", "oif", "iifname", "oifname", "exthdr", "l4proto", "nfproto", "pkttype":
 		return true
 	}
 	return ok
@@ -66,8 +68,8 @@ func (p *parser) fieldRef() fieldRef {
 	}
 	p.take()
 	switch t.text {
-	case "iifname", "oifname", "l4proto", "nfproto":
-		ref.field = map[string]field{"iifname": inSide, "oifname": outSide, "l4proto": metaL4Proto, "nfproto": metaNFProto}[t.text]
+	case "iif", "oif", "iifname", "oifname", "l4proto", "nfproto", "pkttype":
+		ref.field = protocolFields["meta"][t.text]
 		ref.l4, ref.name = noProto, t.text
 		return ref
 	case "exthdr":
@@ -81,12 +83,9 @@ func (p *parser) fieldRef() fieldRef {
 	n := p.peek()
 	f, ok := of[n.text]
 	if n.kind != tokWord || !ok {
-		var known []string
-		for k := range of {
-			known = append(known, k)
-		}
-		slices.Sort(known)
-		p.fail(n.pos, "found %s behind %s; expected one of %v", n.found(), t.text, known)
+		known := wordList(of)
+		p.beyondHeader(t, n, known)
+		p.fail(n.pos, "found %s behind %s; expected %s", n.found(), t.text, known)
 	}
 	p.take()
 	ref.field, ref.l4, ref.name = f, fields[f].l4, t.text+" "+n.text
@@ -133,6 +132,26 @@ func (p *parser) imply(r *rule, c *chain, ctx *ruleContext, ref fieldRef) {
 			r.ops = append(r.ops, equals(metaL4Proto, uint64(ref.l4), ref.pos))
 		}
 	}
+	p.implyEcho(r, ref)
+}
+
+// implyEcho appends the match that nft adds before an identifier or sequence number of ICMP, which echoes alone have: on the two
+// types of echo, unless the rule names a type already.
+func (p *parser) implyEcho(r *rule, ref fieldRef) {
+	typ, types := icmpType, spans{{num(0), num(0)}, {num(8), num(8)}}
+	switch ref.field {
+	case icmpID, icmpSequence:
+	case icmp6ID, icmp6Sequence:
+		typ, types = icmp6Type, spans{{num(128), num(129)}}
+	default:
+		return
+	}
+	for _, o := range r.ops {
+		if o.kind == opMatch && o.field == typ {
+			return
+		}
+	}
+	r.ops = append(r.ops, op{kind: opMatch, pos: ref.pos, field: typ, mask: ones(fields[typ].bits), values: types})
 }
 
 func (p *parser) implyL3(r *rule, ctx *ruleContext, kind packet.Kind, at position) {
@@ -206,13 +225,8 @@ func (p *parser) compare(r *rule, c *chain, ctx *ruleContext, ref fieldRef) {
 		p.fail(relAt, `found "!" before %s; expected != (a single ! is for flags)`, info.kind)
 	}
 	m.values = p.relation(info, rel, relAt)
-	if ref.field == metaNFProto && rel != "!=" {
-		switch m.values[0].lo.lo {
-		case 2:
-			ctx.noteL3(packet.IPv4)
-		case 10:
-			ctx.noteL3(packet.IPv6)
-		}
+	if rel != "!=" {
+		ctx.noteKind(ref.field, m.values[0].lo.lo)
 	}
 	if v := m.values; (rel == "" || rel == "==") && v[0].lo == v[0].hi && (ref.field == ip4Protocol || ref.field == metaL4Proto || ref.field == ip6NextHeader) {
 		if n := int(v[0].lo.lo); protoName(n) != otherProto {
@@ -222,9 +236,16 @@ func (p *parser) compare(r *rule, c *chain, ctx *ruleContext, ref fieldRef) {
 	r.ops = append(r.ops, m)
 }
 
-func (ctx *ruleContext) noteL3(kind packet.Kind) {
-	if ctx.l3 == packet.NotIP {
-		ctx.l3 = kind
+// noteKind notes the network protocol that a match of f with v leaves.
+func (ctx *ruleContext) noteKind(f field, v uint64) {
+	if ctx.l3 != packet.NotIP {
+		return
+	}
+	switch {
+	case f == metaNFProto && v == nfprotoOf(packet.IPv4), (f == metaProtocol || f == etherType) && v == etherIPv4:
+		ctx.l3 = packet.IPv4
+	case f == metaNFProto && v == nfprotoOf(packet.IPv6), (f == metaProtocol || f == etherType) && v == etherIPv6:
+		ctx.l3 = packet.IPv6
 	}
 }
 

@@ -1,14 +1,16 @@
 package firewall
 
 import (
-	"slices"
-
 	"github.com/granule-nf/granule/ingress/packet"
 )
 
-// rule parses a rule of chain c.
-func (p *parser) rule(c *chain) *rule {
+// rule parses a rule of chain c and appends it, whole or up to a construct that is not of the subset: whether that matters
+// is known when the chains that packets pass are.
+func (p *parser) rule(c *chain) {
 	r := &rule{pos: p.peek().pos}
+	c.rules = append(c.rules, r)
+	p.remarks = &r.remarks
+	defer func() { p.remarks = nil }()
 	ctx := ruleContext{l4: -1}
 	switch c.table.family {
 	case familyIP:
@@ -45,7 +47,6 @@ func (p *parser) rule(c *chain) *rule {
 		p.expected("a rule")
 	}
 	p.end("the rule")
-	return r
 }
 
 // action parses a statement that is no match and reports whether it decides.
@@ -77,20 +78,11 @@ func (p *parser) action(r *rule, ctx *ruleContext) bool {
 		r.ops = append(r.ops, o)
 		return true
 	default:
-		if slices.Contains(unsupported, t.text) && t.kind == tokWord {
-			p.fail(t.pos, "%q is nftables, but not of the subset that runs here; see the table in README.md", t.text)
-		}
+		p.beyondSubset(t)
 		p.expected("a match (ip, ip6, tcp, udp, th, icmp, icmpv6, meta, ct, vlan, iifname, oifname, exthdr), counter, limit, log or a verdict")
 	}
 	r.ops = append(r.ops, o)
 	return false
-}
-
-// unsupported starts statements and matches that nft knows and this subset leaves out.
-var unsupported = []string{
-	"queue", "notrack", "dup", "fwd", "masquerade", "snat", "dnat", "redirect", "tproxy", "set", "add", "update", "delete", "synproxy", "quota", "fib",
-	"socket", "rt", "osf", "numgen", "jhash", "symhash", "xfrm", "ipsec", "arp", "ether", "esp", "ah", "comp", "igmp", "hbh", "frag", "dst", "mh", "srh", "rt0",
-	"iif", "oif", "iiftype", "oiftype", "iifgroup", "oifgroup", "mark", "skuid", "skgid", "pkttype", "cpu", "cgroup", "time", "day", "hour", "length", "protocol", "flow", "meter", "connlimit", "secmark", "tunnel", "gre", "vxlan",
 }
 
 // verdict parses accept, drop, continue, return, jump and goto.

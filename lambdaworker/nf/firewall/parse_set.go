@@ -10,7 +10,7 @@ import (
 var typeNames = map[string]datatype{
 	"ipv4_addr": addr4, "ipv6_addr": addr6, "inet_proto": protocol, "inet_service": service, "nf_proto": nfproto, "tcp_flag": flagsOfTCP,
 	"icmp_type": typeOfICMP, "icmpv6_type": typeOfICMP6, "icmp_code": codeOfICMP, "icmpv6_code": codeOfICMP6, "dscp": dscp,
-	"ct_state": stateOfCT, "ifname": sideName,
+	"ct_state": stateOfCT, "ifname": sideName, "iface_index": sideName, "ether_type": ethertype, "ecn": ecn, "pkt_type": pktType,
 }
 
 // setBlock parses `set NAME { ... }` and `map NAME { ... }`, behind its first word.
@@ -101,12 +101,7 @@ func (p *parser) typeList() (ds []datatype, name string) {
 		t := p.expectWord("a type")
 		d, known := typeNames[t.text]
 		if !known {
-			all := make([]string, 0, len(typeNames))
-			for n := range typeNames {
-				all = append(all, n)
-			}
-			slices.Sort(all)
-			p.fail(t.pos, "sets of type %q are not supported; expected one of %s", t.text, strings.Join(all, ", "))
+			p.fail(t.pos, "sets of type %q are not supported; expected %s", t.text, wordList(typeNames))
 		}
 		ds, names = append(ds, d), append(names, t.text)
 	}
@@ -115,6 +110,8 @@ func (p *parser) typeList() (ds []datatype, name string) {
 
 // setElements parses `{ element, ... }` of a named set.
 func (p *parser) setElements(s *set) {
+	p.remarks = &s.remarks
+	defer func() { p.remarks = nil }()
 	s.elements = append(s.elements, p.elementList(s.fields, s.verdicts, nil)...)
 	for _, e := range s.elements {
 		for _, x := range e.spans {

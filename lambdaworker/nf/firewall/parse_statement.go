@@ -114,7 +114,7 @@ func (p *parser) log() *logSpec {
 				known = known || x == n.text
 			}
 			if !known {
-				p.fail(n.pos, "found the level %q; expected one of %v", n.text, logLevels)
+				p.fail(n.pos, "found the level %q; expected %s", n.text, orList(logLevels))
 			}
 			l.level = n.text
 		case t.word("group"):

@@ -176,44 +176,8 @@ func (p *parser) inChain(c *chain) {
 	case t.word("device"), t.word("devices"), t.word("flags"):
 		p.fail(t.pos, "%s of a chain is not supported; expected type, policy or a rule", t.text)
 	default:
-		r := p.rule(c)
-		c.rules = append(c.rules, r)
+		p.rule(c)
 	}
-}
-
-// hook parses `type filter hook forward priority 0;`. A host's file has chains for input and output too: they are read
-// and never run. The hooks that a router's forwarded packets do pass can't be left out without changing verdicts.
-func (p *parser) hook(c *chain) {
-	at := p.take()
-	typ := p.expectWord("filter")
-	if typ.text != "filter" {
-		p.fail(typ.pos, "chains of type %s are not supported; expected filter", typ.text)
-	}
-	if !p.acceptWord("hook") {
-		p.expected("hook")
-	}
-	hook := p.expectWord("forward")
-	switch hook.text {
-	case "forward":
-		c.forward = true
-	case "input", "output":
-		p.warn(hook.pos, "chain %s hooks %s, which sees no packet here: packets from port to port are forwarded; its rules count nothing", c.name, hook.text)
-	case "prerouting", "postrouting", "ingress", "egress":
-		p.fail(hook.pos, "chain %s hooks %s; expected forward, the one hook that is modelled", c.name, hook.text)
-	default:
-		p.fail(hook.pos, "no hook of table %s is named %q; expected forward", c.table.family, hook.text)
-	}
-	if p.peek().word("device") {
-		p.fail(p.peek().pos, "device of a chain is not supported; expected priority")
-	}
-	if !p.acceptWord("priority") {
-		p.expected("priority")
-	}
-	if c.base {
-		p.fail(at.pos, "chain %s has its hook already; expected rules", c.name)
-	}
-	c.base, c.priority, c.policy = true, p.priority(), accept
-	p.end("the priority")
 }
 
 func (p *parser) priority() int {
@@ -295,7 +259,7 @@ func (p *parser) add() {
 		if ch == nil {
 			p.fail(c.pos, "no chain of table %s is named %q; expected one that is declared above", t.name, c.text)
 		}
-		ch.rules = append(ch.rules, p.rule(ch))
+		p.rule(ch)
 	case "element":
 		c := p.expectWord("a set's name")
 		s := t.sets[c.text]

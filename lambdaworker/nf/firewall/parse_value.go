@@ -37,6 +37,9 @@ func parseNumber(s string) (uint64, error) {
 // value takes a value of type d, a range `a-b` or an address prefix.
 func (p *parser) value(d datatype) span {
 	at := p.peek().pos
+	if d == sideName {
+		return p.side()
+	}
 	lo := p.single(d)
 	switch t := p.peek(); {
 	case t.is("/") && (d == addr4 || d == addr6):
@@ -51,7 +54,7 @@ func (p *parser) value(d datatype) span {
 		lo = lo.and(ones(128).xor(host))
 		return span{lo, lo.or(host)}
 	case t.is("-"):
-		if d.bitmask() || d == sideName || d == boolean {
+		if d.bitmask() || d == boolean {
 			p.fail(t.pos, "a range; expected %s", d)
 		}
 		p.take()
@@ -71,8 +74,6 @@ func (p *parser) single(d datatype) u128 {
 		return p.address(d)
 	case flagsOfTCP, stateOfCT:
 		return num(p.flags(d, false))
-	case sideName:
-		return num(p.side())
 	}
 	t := p.peek()
 	if t.kind == tokNumber {
@@ -130,17 +131,4 @@ func (p *parser) flags(d datatype, commas bool) uint64 {
 			return v
 		}
 	}
-}
-
-// side takes the name of a port: inside, outside, or one that the configuration gives to either.
-func (p *parser) side() uint64 {
-	t := p.peek()
-	if t.kind == tokWord || t.kind == tokString {
-		if v, ok := p.sides[t.text]; ok {
-			p.take()
-			return v
-		}
-	}
-	p.expected("%s", sideName)
-	return 0
 }

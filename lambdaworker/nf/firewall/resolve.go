@@ -10,14 +10,24 @@ const maxDepth = 16
 // resolve follows jumps: targets by name, loops and depth refused as the kernel refuses them. It returns the base chains
 // in the order in which packets meet them.
 func (p *parser) resolve() []*chain {
-	var bases []*chain
+	var bases, others []*chain
 	for _, t := range p.set.tables {
 		for _, c := range t.chains {
 			p.targets(c)
-			if c.base && c.forward {
+			switch {
+			case c.base && c.forward:
 				bases = append(bases, c)
+			case c.base:
+				others = append(others, c)
 			}
 		}
+	}
+	p.settleRemarks(bases, others)
+	if len(bases) == 0 && len(others) > 0 && others[0].hook.typ == "nat" {
+		p.problem(others[0].hook.typPos, "chain %s is of type nat, and no chain sees forwarded packets; expected one with `type filter hook forward priority 0;`", others[0].name)
+	}
+	for _, c := range others {
+		p.elsewhere(c)
 	}
 	if len(p.problems) > 0 {
 		return nil

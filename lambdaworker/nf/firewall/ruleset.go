@@ -36,6 +36,7 @@ type set struct {
 	merge    bool
 	verdicts bool
 	elements []element
+	remarks  []remark
 }
 
 // element is one element of a set: a span for each concatenated field, and what a map does with it.
@@ -51,6 +52,7 @@ type chain struct {
 	table    *table
 	base     bool // has a hook
 	forward  bool // and it is the one that packets of the wire pass
+	hook     hook
 	priority int
 	policy   verdictKind
 	rules    []*rule
@@ -62,6 +64,7 @@ type rule struct {
 	pos     position
 	ops     []op
 	comment string
+	remarks []remark
 }
 
 type verdictKind uint8

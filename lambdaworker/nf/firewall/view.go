@@ -168,7 +168,7 @@ func (v *view) load(f field) (u128, bool) {
 		}
 		return num(0), true
 	}
-	return u128{}, false
+	return v.loadRare(f)
 }
 
 // byteAt and wordAt load from the transport header as far as the packet goes, whole header or not.
