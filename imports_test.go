@@ -25,6 +25,7 @@ var borders = map[string]struct {
 	"lambdaworker/nf":     {[]string{"lambdaworker/nf", "lambdaworker/state", "ingress/packet"}, "functions are benchmarked with no network, and run in replay"},
 	"lambdaworker":        {[]string{"lambdaworker", "relay", "ingress/packet"}, "a worker never has the gateway's side in it"},
 	"gateway/dataplane":   {[]string{"ingress", "flowtable", "relay"}, "the packet path knows no functions and no cloud"},
+	"gateway/replica":     {[]string{"lambdaworker/state"}, "it keeps entries and does not know what is in them"},
 	"gateway/coordinator": {[]string{"gateway/dataplane"}, "it decides, and forwards nothing"},
 	"gateway/locallambda": {nil, "it stands in for a service that knows nothing of us"},
 	"gateway/console":     {[]string{"gateway/dataplane", "gateway/coordinator", "ingress", "ingress/packet"}, "it shows, and steers nothing"},

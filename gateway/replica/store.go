@@ -1,0 +1,260 @@
+package replica
+
+import (
+	"math/bits"
+	"unsafe"
+
+	"github.com/granule-nf/granule/lambdaworker/state"
+)
+
+const none = ^uint32(0)
+
+// blockData is how much of an entry's data a block holds. Chains of equal blocks waste half a block an entry and never
+// fragment: whatever is evicted makes room for whatever comes.
+const blockData = 64
+
+type block [blockData]byte
+
+// record is one function's state of one flow.
+type record struct {
+	key          [6]uint64
+	seen         int64
+	older, newer uint32 // in the order of last told
+	data         uint32 // first block
+	size         uint32
+	version      uint16
+	owner        uint16
+	nf           uint8
+	used         bool
+}
+
+// What an entry costs: its record with two slots of the index, and its blocks with their links.
+const (
+	recordBytes = uint64(unsafe.Sizeof(record{})) + 8
+	blockBytes  = blockData + 4
+	perEntry    = 256 // memory divided by this is how many records there are: one leaves room for 2.3 blocks, 150 bytes of data
+)
+
+// store holds records in an index of linear probing, and their data in blocks. It holds no pointers, and its size is fixed.
+type store struct {
+	seed       uint64
+	size       int // bytes it was made of
+	owners     []owner
+	last       uint16   // owner that told last
+	slots      []uint32 // record + 1; 0 is empty. At most half full
+	mask       uint32
+	records    []record
+	top        uint32 // records from here on have never been used
+	freeRecord uint32 // list by newer
+	blocks     []block
+	next       []uint32
+	topBlock   uint32
+	freeBlock  uint32
+	blocksFree int
+	blocksUsed int
+	oldest     uint32
+	newest     uint32
+	live       int
+	evicted    uint64
+}
+
+func newStore(bytes int, seed uint64) store {
+	n := bytes / perEntry
+	slots := 1 << bits.Len(uint(2*n-1))
+	blocks := (bytes - n*int(unsafe.Sizeof(record{})) - 4*slots) / int(blockBytes)
+	return store{seed: seed, size: bytes, slots: make([]uint32, slots), mask: uint32(slots - 1), records: make([]record, n), freeRecord: none,
+		blocks: make([]block, blocks), next: make([]uint32, blocks), freeBlock: none, blocksFree: blocks, oldest: none, newest: none}
+}
+
+// first returns the first slot that has a record of key; following the next one behind slot i.
+func (s *store) first(key *[6]uint64) (slot uint32, ok bool) {
+	return s.following(uint32(s.hash(key))&s.mask-1, key)
+}
+
+func (s *store) following(i uint32, key *[6]uint64) (slot uint32, ok bool) {
+	for i = (i + 1) & s.mask; s.slots[i] != 0; i = (i + 1) & s.mask {
+		if s.records[s.slots[i]-1].key == *key {
+			return i, true
+		}
+	}
+	return i, false
+}
+
+// put replaces what is known of e's key and function by e. No data is no state.
+func (s *store) put(e *state.Entry, owner uint16) {
+	i, ok := s.first(&e.Key)
+	for ok && s.records[s.slots[i]-1].nf != e.NF {
+		i, ok = s.following(i, &e.Key)
+	}
+	if len(e.Data) == 0 {
+		if ok {
+			s.remove(i)
+		}
+		return
+	}
+	need := (len(e.Data) + blockData - 1) / blockData
+	if need > len(s.blocks) {
+		if ok { // what was known is no longer true
+			s.remove(i)
+		}
+		s.evicted++
+		return
+	}
+	if ok {
+		rec := s.slots[i] - 1
+		if r := &s.records[rec]; (int(r.size)+blockData-1)/blockData == need {
+			s.fill(rec, e, owner) // the common case: the same blocks again
+			s.unlink(rec)
+			s.link(rec)
+			return
+		}
+		s.remove(i)
+	}
+	for need > s.blocksFree || s.freeRecord == none && int(s.top) == len(s.records) {
+		s.evict()
+	}
+	rec := s.takeRecord()
+	r := &s.records[rec]
+	r.key, r.nf, r.used, r.data = e.Key, e.NF, true, s.takeBlocks(need)
+	s.owners[owner].holds++
+	r.owner = owner
+	s.fill(rec, e, owner)
+	s.link(rec)
+	s.live++
+	i = uint32(s.hash(&e.Key)) & s.mask
+	for s.slots[i] != 0 {
+		i = (i + 1) & s.mask
+	}
+	s.slots[i] = rec + 1
+}
+
+func (s *store) fill(rec uint32, e *state.Entry, owner uint16) {
+	r := &s.records[rec]
+	s.owners[r.owner].holds--
+	s.owners[owner].holds++
+	r.seen, r.version, r.owner, r.size = e.Seen, e.Version, owner, uint32(len(e.Data))
+	b := r.data
+	for data := e.Data; len(data) > 0; b = s.next[b] {
+		data = data[copy(s.blocks[b][:], data):]
+	}
+}
+
+// append appends record rec as an entry.
+func (s *store) append(dst []byte, rec uint32, e *state.Entry) []byte {
+	r := &s.records[rec]
+	*e = state.Entry{Kind: state.Flow, NF: r.nf, Version: r.version, Key: r.key, Seen: r.seen}
+	start := len(dst)
+	dst = state.Begin(dst, e)
+	data := len(dst)
+	for left, b := int(r.size), r.data; left > 0; left, b = left-blockData, s.next[b] {
+		dst = append(dst, s.blocks[b][:min(left, blockData)]...)
+	}
+	return state.End(dst, start, data)
+}
+
+// evict gives up the record told longest ago. There is one: nothing else takes room.
+func (s *store) evict() {
+	rec := s.oldest
+	i, _ := s.first(&s.records[rec].key)
+	for s.slots[i] != rec+1 {
+		i, _ = s.following(i, &s.records[rec].key)
+	}
+	s.remove(i)
+	s.evicted++
+}
+
+// remove frees the record of slot i and moves later slots of its run back.
+func (s *store) remove(i uint32) {
+	rec := s.slots[i] - 1
+	r := &s.records[rec]
+	s.unlink(rec)
+	s.owners[r.owner].holds--
+	s.freeBlocks(r.data, (int(r.size)+blockData-1)/blockData)
+	*r = record{newer: s.freeRecord}
+	s.freeRecord = rec
+	s.live--
+	hole := i
+	for j := (i + 1) & s.mask; s.slots[j] != 0; j = (j + 1) & s.mask {
+		home := uint32(s.hash(&s.records[s.slots[j]-1].key)) & s.mask
+		if (j-home)&s.mask >= (j-hole)&s.mask {
+			s.slots[hole] = s.slots[j]
+			hole = j
+		}
+	}
+	s.slots[hole] = 0
+}
+
+func (s *store) takeRecord() uint32 {
+	if rec := s.freeRecord; rec != none {
+		s.freeRecord = s.records[rec].newer
+		return rec
+	}
+	s.top++
+	return s.top - 1
+}
+
+// takeBlocks returns a chain of n blocks; there are as many.
+func (s *store) takeBlocks(n int) (first uint32) {
+	first = none
+	s.blocksFree -= n
+	s.blocksUsed += n
+	for range n {
+		b := s.freeBlock
+		if b != none {
+			s.freeBlock = s.next[b]
+		} else {
+			b = s.topBlock
+			s.topBlock++
+		}
+		s.next[b] = first
+		first = b
+	}
+	return first
+}
+
+func (s *store) freeBlocks(first uint32, n int) {
+	s.blocksFree += n
+	s.blocksUsed -= n
+	for b := first; n > 0; n-- {
+		after := s.next[b]
+		s.next[b] = s.freeBlock
+		s.freeBlock = b
+		b = after
+	}
+}
+
+func (s *store) link(rec uint32) {
+	r := &s.records[rec]
+	r.older, r.newer = s.newest, none
+	if s.newest == none {
+		s.oldest = rec
+	} else {
+		s.records[s.newest].newer = rec
+	}
+	s.newest = rec
+}
+
+func (s *store) unlink(rec uint32) {
+	r := &s.records[rec]
+	if r.older == none {
+		s.oldest = r.newer
+	} else {
+		s.records[r.older].newer = r.newer
+	}
+	if r.newer == none {
+		s.newest = r.older
+	} else {
+		s.records[r.newer].older = r.older
+	}
+}
+
+func (s *store) hash(k *[6]uint64) uint64 {
+	h := fold(k[0]^s.seed^0x9e3779b97f4a7c15, k[1]^bits.RotateLeft64(s.seed, 23)^0xa0761d6478bd642f)
+	h = fold(h^k[2]^0xe7037ed1a0b428db, k[3]^bits.RotateLeft64(s.seed, 41)^0x8ebc6af09c88c6e3)
+	return fold(h^k[4]^0x589965cc75374cc3, k[5]^s.seed^0x1d8e4e27c47d124f)
+}
+
+func fold(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	return hi ^ lo
+}
