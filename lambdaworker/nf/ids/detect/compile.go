@@ -71,9 +71,7 @@ func (e *Engine) signature(r *rule.Rule) *Signature {
 				c.absent = true
 				c.orAbsent = it.OrAbsent
 			}
-			if it.Kind == rule.PCRE {
-				e.programs = max(e.programs, it.Regex.Size())
-			}
+			e.reserve(it)
 		}
 		switch {
 		case sec.Buffer == rule.Payload:
@@ -98,6 +96,21 @@ func (e *Engine) signature(r *rule.Rule) *Signature {
 	}
 	s.setType()
 	return s
+}
+
+// reserve sizes the memory of evaluation for what an item needs.
+func (e *Engine) reserve(it *rule.Item) {
+	switch it.Kind {
+	case rule.PCRE:
+		e.programs = max(e.programs, it.Regex.Size())
+	case rule.Base64Decode:
+		if e.x.decoded == nil {
+			e.x.decoded = make([]byte, 0, maxDecoded)
+		}
+		for _, inner := range it.Decoded.Items {
+			e.reserve(inner)
+		}
+	}
 }
 
 func (s *Signature) setType() {

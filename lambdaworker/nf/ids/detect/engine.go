@@ -107,7 +107,9 @@ func (e *Engine) chain(ts []rule.Transform) int {
 		return 0
 	}
 	same := func(o []rule.Transform) bool {
-		return slices.EqualFunc(o, ts, func(a, b rule.Transform) bool { return a.Kind == b.Kind && string(a.Key) == string(b.Key) })
+		return slices.EqualFunc(o, ts, func(a, b rule.Transform) bool {
+			return a.Kind == b.Kind && string(a.Key) == string(b.Key) && a.Base64 == b.Base64
+		})
 	}
 	if i := slices.IndexFunc(e.chains, same); i >= 0 {
 		return i + 1

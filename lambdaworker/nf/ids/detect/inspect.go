@@ -15,6 +15,7 @@ type inspector struct {
 	steps   int
 	stop    bool // no other place for earlier items can help
 	machine *pcre.Machine
+	decoded []byte // memory of base64_decode, none without a rule that has it
 }
 
 // maxSteps bounds one evaluation, as Suricata's inspection-recursion-limit.
@@ -73,6 +74,10 @@ func (x *inspector) from(items []item) bool {
 			return x.fail(it)
 		}
 		x.at = end
+	case rule.Base64Decode:
+		if !x.base64(it) {
+			return x.fail(it)
+		}
 	case rule.Size:
 		if !it.size.Holds(uint64(len(x.buf))) {
 			x.stop = true

@@ -24,14 +24,21 @@ type item struct {
 	byte                rule.ByteOp
 	maskShift           uint8
 	size                rule.Range
-	pick                rule.Pick
+	pick                *rule.Pick // of comparisons
+	decode              *decoding
+}
+
+// decoding is base64_decode: what it reads, and what base64_data asks of that.
+type decoding struct {
+	base64 rule.Base64
+	items  []item
 }
 
 // compileItems compiles the items of one section.
 func compileItems(in []*rule.Item) []item {
 	out := make([]item, 0, len(in))
 	for _, it := range in {
-		c := item{kind: it.Kind, negated: it.Negated, relative: it.Relative, byte: it.Byte, size: it.Range, pick: it.Pick}
+		c := item{kind: it.Kind, negated: it.Negated, relative: it.Relative, byte: it.Byte, size: it.Range}
 		switch it.Kind {
 		case rule.Content:
 			m := &it.Content
@@ -54,6 +61,10 @@ func compileItems(in []*rule.Item) []item {
 			}
 		case rule.Absent:
 			continue // the section knows
+		case rule.Base64Decode:
+			c.decode = &decoding{it.Base64, compileItems(it.Decoded.Items)}
+		case rule.Compare:
+			c.pick = &it.Pick
 		}
 		c.depends = c.relative
 		for _, v := range []rule.Value{c.offset, c.depth, c.distance, c.within, c.byte.Offset, c.byte.Bytes, c.byte.Value, c.byte.PostOffset} {

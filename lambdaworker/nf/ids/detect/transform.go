@@ -4,7 +4,6 @@ import (
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
-	"encoding/base64"
 
 	"golang.org/x/net/publicsuffix"
 
@@ -90,12 +89,7 @@ func one(t *rule.Transform, dst, data []byte) []byte {
 			dst = append(dst, c^t.Key[i%len(t.Key)])
 		}
 	case rule.FromBase64:
-		n := base64.StdEncoding.DecodedLen(len(data))
-		if n > cap(dst) {
-			return nil
-		}
-		n, _ = base64.StdEncoding.Decode(dst[:n], data) // what was decoded before an error counts
-		dst = dst[:n]
+		return decodeBase64(dst, data, t.Base64)
 	case rule.Domain, rule.TLD:
 		return suffix(t.Kind, data)
 	}

@@ -74,6 +74,11 @@ func (p *parser) protocolFits() bool {
 // check finds contents that can't match.
 func (s *Section) check() error {
 	for _, it := range s.Items {
+		if it.Kind == Base64Decode {
+			if err := it.Decoded.check(); err != nil {
+				return err
+			}
+		}
 		if it.Kind != Content {
 			continue
 		}

@@ -35,7 +35,9 @@ var look = map[string]keyword{
 		}
 		return nil
 	}},
-	"urilen": {argNeeded, (*parser).uriLen},
+	"urilen":        {argNeeded, (*parser).uriLen},
+	"base64_decode": {argMaybe, (*parser).base64Decode},
+	"base64_data":   {argNone, (*parser).base64Data},
 	"pkt_data": {argNone, func(p *parser, _ string, _ int) error {
 		p.list, p.isSticky, p.section, p.transforms, p.last, p.lastIn = Payload, false, nil, nil, nil, nil
 		return nil

@@ -57,6 +57,7 @@ type parser struct {
 	section    *Section // the sticky section that items are added to; nil after a change of buffer
 	last       *Item    // the last content, which modifiers change
 	lastIn     *Section
+	decoded    *Section // of the last base64_decode
 	hasPri     bool
 }
 

@@ -179,6 +179,7 @@ const (
 	Size    // bsize, urilen: the buffer's length
 	Compare // a whole value: dns.opcode, tls.version and their like, against the buffer's number
 	Absent  // absent: there is no such buffer
+	Base64Decode
 )
 
 // Item is one keyword that looks into a buffer.
@@ -192,6 +193,8 @@ type Item struct {
 	Range    Range
 	Pick     Pick // Compare, of a buffer with many values
 	OrAbsent bool
+	Base64   Base64   // Base64Decode
+	Decoded  *Section // Base64Decode: what base64_data asks of the decoded bytes
 }
 
 // Value is a number or the result of an earlier byte_extract or byte_math.

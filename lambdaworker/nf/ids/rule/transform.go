@@ -30,8 +30,9 @@ const (
 
 // Transform is one transform keyword.
 type Transform struct {
-	Kind TransformKind
-	Key  []byte // XOR
+	Kind   TransformKind
+	Key    []byte // XOR
+	Base64 Base64 // FromBase64
 }
 
 var transforms = map[string]TransformKind{
@@ -51,8 +52,9 @@ func transform(kind TransformKind, arg string) (Transform, error) {
 		}
 		t.Key = key
 	case FromBase64:
-		if strings.TrimSpace(arg) != "" {
-			return t, fmt.Errorf("options of from_base64 (%s) are not supported; without them the whole buffer is decoded", arg)
+		var err error
+		if t.Base64, err = base64Options(arg, nil, true); err != nil {
+			return t, err
 		}
 	default:
 		if strings.TrimSpace(arg) != "" {
