@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,7 +32,7 @@ type appliance struct {
 	events  *console.EventLog
 	admin   *console.Server
 	reasons [dataplane.NumReasons]string
-	reports reports
+	reports *reports
 	config  configuration
 	running sync.WaitGroup // shards
 }
@@ -103,10 +101,11 @@ func newAppliance(cfg applianceConfig, log *slog.Logger) (_ *appliance, err erro
 }
 
 func (a *appliance) newShards(cfg dataplane.Config, queues []dataplane.Queue) error {
+	a.reports = newReports(len(queues))
 	hooks := dataplane.Hooks{
 		Beat: a.wire.beat,
-		Lost: func(_ int, w uint32, _ int, why string) {
-			a.reports.forget(w)
+		Lost: func(shard int, w uint32, _ int, why string) {
+			a.reports.forget(shard, w)
 			a.coord.Lost(w, why)
 		},
 		Draining: func(_ int, w uint32, _ int64) { a.coord.Draining(w) },
@@ -254,43 +253,6 @@ func randomSeed() uint64 {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return binary.LittleEndian.Uint64(b[:]) | 1
-}
-
-// reports keeps the newest report of each worker.
-type reports struct {
-	mu sync.Mutex
-	by map[uint32][]byte
-}
-
-func (r *reports) keep(worker uint32, json []byte) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.by == nil {
-		r.by = map[uint32][]byte{}
-	}
-	r.by[worker] = append(r.by[worker][:0], json...)
-}
-
-// all returns copies of the newest reports of the workers there are; those that are no JSON are left out.
-func (r *reports) all() map[uint32]json.RawMessage {
-	r.mu.Lock()
-	m := make(map[uint32]json.RawMessage, len(r.by))
-	for w, text := range r.by {
-		m[w] = bytes.Clone(text)
-	}
-	r.mu.Unlock()
-	for w, text := range m {
-		if !json.Valid(text) { // one worker's word must not cost the whole status
-			delete(m, w)
-		}
-	}
-	return m
-}
-
-func (r *reports) forget(worker uint32) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.by, worker)
 }
 
 // live returns an error if a shard's loop has not turned for a second.

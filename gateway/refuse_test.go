@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -30,18 +29,6 @@ func TestImpossibleNumbersAreRefused(t *testing.T) {
 		if _, _, err := loadText(t, oneChain, nil, tt.arg); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v; expected an error with %q", tt.arg, err, tt.want)
 		}
-	}
-}
-
-// What a worker reports is a stranger's word: text that is no JSON must not cost the status of the whole gateway.
-func TestReportThatIsNoJSON(t *testing.T) {
-	var r reports
-	r.keep(1, []byte("{\"fine\": 1}"))
-	r.keep(2, []byte("not json"))
-	r.keep(3, nil)
-	text, err := json.Marshal(r.all())
-	if err != nil || !strings.Contains(string(text), "fine") {
-		t.Errorf("%s, %v; expected the report of worker 1", text, err)
 	}
 }
 

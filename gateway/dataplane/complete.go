@@ -98,7 +98,7 @@ func (s *Shard) Inject(ref uint64, side uint8, frame []byte) {
 func (s *Shard) Events(lines []byte, lost uint32) { s.hooks.Events(lines, lost) }
 
 // Report implements relay.Handler.
-func (s *Shard) Report(json []byte) { s.hooks.Report(s.conns[s.current].worker, json) }
+func (s *Shard) Report(json []byte) { s.hooks.Report(s.id, s.conns[s.current].worker, json) }
 
 // Draining implements relay.Handler.
 func (s *Shard) Draining(deadline int64) {

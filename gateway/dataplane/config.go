@@ -117,7 +117,7 @@ type Hooks struct {
 	Draining func(shard int, worker uint32, deadline int64)
 	// Events and Report: what workers say; slices are borrowed for the call.
 	Events func(lines []byte, lost uint32)
-	Report func(worker uint32, json []byte)
+	Report func(shard int, worker uint32, json []byte)
 	// State is a delta of a worker's state, to be applied to the replica.
 	State func(shard int, worker uint32, pool int, delta []byte)
 }
@@ -137,7 +137,7 @@ func (h Hooks) withDefaults() Hooks {
 		h.Events = func([]byte, uint32) {}
 	}
 	if h.Report == nil {
-		h.Report = func(uint32, []byte) {}
+		h.Report = func(int, uint32, []byte) {}
 	}
 	if h.State == nil {
 		h.State = func(int, uint32, int, []byte) {}
