@@ -44,7 +44,7 @@ func load(s *nf.Setup, o *options) ([]*rule.Rule, Summary, error) {
 		f.Skipped = len(set.Problems) - had
 		sum.Files = append(sum.Files, f)
 		for _, p := range set.Problems[had:] {
-			warn(s, nf.Problem{File: p.File, Line: p.Line, Column: p.Column, Message: fmt.Sprintf("rule sid %d is left out: %s: %s", p.SID, p.Keyword, p.Message)})
+			warn(s, nf.Problem{File: p.File, Line: p.Line, Column: p.Column, Message: fmt.Sprintf("%s is left out: %s: %s", named(p.SID), p.Keyword, p.Message)})
 		}
 		if f.Loaded == 0 && f.Skipped > 0 {
 			p := set.Problems[had]
@@ -64,4 +64,12 @@ func warn(s *nf.Setup, p nf.Problem) {
 func missing(s *nf.Setup, key, name string, err error) error {
 	file, line, column := s.Options.Position(key)
 	return nf.Problem{File: file, Line: line, Column: column, Message: fmt.Sprintf("%s can't be read: %v", name, err)}
+}
+
+// named is how a person finds the rule again.
+func named(sid uint32) string {
+	if sid == 0 {
+		return "rule without sid"
+	}
+	return fmt.Sprintf("rule sid %d", sid)
 }

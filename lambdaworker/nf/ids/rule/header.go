@@ -8,6 +8,7 @@ import (
 // header reads "action proto src sport -> dst dport" and returns where the bracket with the options opens.
 func (p *parser) header() (open int, ok bool) {
 	text := p.src.text
+	p.peekSID(max(strings.IndexByte(text, '('), 0)) // for problems of the header itself
 	at := 0
 	word := func() (string, int) {
 		for at < len(text) && (text[at] == ' ' || text[at] == '\t') {
