@@ -107,7 +107,7 @@ func (e *Engine) reserve(it *rule.Item) {
 		if e.x.decoded == nil {
 			e.x.decoded = make([]byte, 0, maxDecoded)
 		}
-		for _, inner := range it.Decoded.Items {
+		for _, inner := range it.Decode.Section.Items {
 			e.reserve(inner)
 		}
 	}

@@ -62,9 +62,11 @@ func compileItems(in []*rule.Item) []item {
 		case rule.Absent:
 			continue // the section knows
 		case rule.Base64Decode:
-			c.decode = &decoding{it.Base64, compileItems(it.Decoded.Items)}
+			c.decode = &decoding{it.Decode.Base64, compileItems(it.Decode.Section.Items)}
 		case rule.Compare:
-			c.pick = &it.Pick
+			if c.pick = it.Pick; c.pick == nil {
+				c.pick = new(rule.Pick)
+			}
 		}
 		c.depends = c.relative
 		for _, v := range []rule.Value{c.offset, c.depth, c.distance, c.within, c.byte.Offset, c.byte.Bytes, c.byte.Value, c.byte.PostOffset} {

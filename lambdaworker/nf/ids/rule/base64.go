@@ -26,6 +26,12 @@ type Base64 struct {
 	Mode   Base64Mode
 }
 
+// Decode is base64_decode, and what base64_data asks of the decoded bytes.
+type Decode struct {
+	Base64
+	Section Section
+}
+
 // maxBase64 bounds what base64_decode reads.
 const maxBase64 = 1 << 16
 
@@ -64,12 +70,12 @@ func (p *parser) base64Decode(arg string, at int) (err error) {
 	if p.section != nil && p.section == p.decoded {
 		return errors.New("what base64_data holds is decoded once")
 	}
-	it := &Item{Kind: Base64Decode, Decoded: &Section{Buffer: p.list}}
-	if it.Base64, err = base64Options(arg, &it.Relative, false); err != nil {
+	it := &Item{Kind: Base64Decode, Decode: &Decode{Section: Section{Buffer: p.list}}}
+	if it.Decode.Base64, err = base64Options(arg, &it.Relative, false); err != nil {
 		return err
 	}
 	p.addBehind(it, at)
-	p.decoded = it.Decoded
+	p.decoded = &it.Decode.Section
 	return nil
 }
 

@@ -75,7 +75,7 @@ func (p *parser) protocolFits() bool {
 func (s *Section) check() error {
 	for _, it := range s.Items {
 		if it.Kind == Base64Decode {
-			if err := it.Decoded.check(); err != nil {
+			if err := it.Decode.Section.check(); err != nil {
 				return err
 			}
 		}

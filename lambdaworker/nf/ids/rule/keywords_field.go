@@ -17,10 +17,12 @@ func numeric(kind FieldKind, max uint64, names map[string]uint64) keyword {
 
 var protocols = map[string]uint64{
 	"icmp": 1, "igmp": 2, "ipip": 4, "tcp": 6, "udp": 17, "ipv6": 41, "gre": 47, "esp": 50, "ah": 51, "icmpv6": 58, "ipv6-icmp": 58, "sctp": 132,
+	"egp": 8, "igp": 9, "rsvp": 46, "eigrp": 88, "ospf": 89, "pim": 103, "vrrp": 112, "l2tp": 115, "udplite": 136,
 }
 
 var ipOptions = map[string]uint32{
 	"rr": 7, "lsrr": 131, "eol": 0, "nop": 1, "ts": 68, "sec": 130, "esec": 133, "ssrr": 137, "satid": 136, "any": 256,
+	"qs": 25, "cipso": 134, "rtralt": 148,
 }
 
 // fields are the keywords about a packet's headers.
@@ -52,7 +54,7 @@ var fields = map[string]keyword{
 	"ipopts": {argNeeded, func(p *parser, arg string, _ int) error {
 		n, ok := ipOptions[strings.TrimSpace(arg)]
 		if !ok {
-			return fmt.Errorf("%q is no IP option; rr lsrr ssrr eol nop ts sec esec satid any are", arg)
+			return fmt.Errorf("%q is no IP option; rr lsrr ssrr eol nop ts sec esec cipso satid rtralt qs any are", arg)
 		}
 		p.rule.Fields = append(p.rule.Fields, Field{Kind: FieldIPOpts, Bits: n})
 		p.rule.NeedPacket = true

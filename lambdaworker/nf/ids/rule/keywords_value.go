@@ -11,7 +11,8 @@ func valueOf(b Buffer, max uint64, names map[string]uint64) keyword {
 		it := &Item{Kind: Compare}
 		var err error
 		if b.Multi() {
-			it.Range, it.Pick, err = multi(arg, max, names)
+			it.Pick = new(Pick)
+			it.Range, *it.Pick, err = multi(arg, max, names)
 		} else {
 			it.Range, err = number(arg, max, names)
 		}

@@ -92,9 +92,6 @@ func (p *Pick) slice(w string) error {
 	return nil
 }
 
-// Whole reports whether p is about all values, any of them: what a comparison without an index says.
-func (p *Pick) Whole() bool { return p.Mode == PickAny && p.From == 0 && p.To == 0 }
-
 // Holds reports whether the values at(0), at(1)... up to the first that isn't there satisfy r as p says.
 func (p *Pick) Holds(r Range, at func(i int) (uint64, bool)) bool {
 	n := 0

@@ -191,10 +191,9 @@ type Item struct {
 	Regex    *pcre.Regexp
 	Byte     ByteOp
 	Range    Range
-	Pick     Pick // Compare, of a buffer with many values
+	Pick     *Pick // Compare, of a buffer with many values; nil is any of them
 	OrAbsent bool
-	Base64   Base64   // Base64Decode
-	Decoded  *Section // Base64Decode: what base64_data asks of the decoded bytes
+	Decode   *Decode // Base64Decode
 }
 
 // Value is a number or the result of an earlier byte_extract or byte_math.
