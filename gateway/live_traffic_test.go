@@ -37,7 +37,7 @@ func (l *live) transfer(bytes int64, fault func()) (r transfer) {
 		r.tcp, r.tcpErr = tcp.Run(ctx)
 	})
 	wg.Go(func() {
-		udp := traffic.UDP{From: l.topo.Outside, To: l.topo.Inside, Address: topo.InsideIP, Flows: 8, Rate: 1000, Until: done, Linger: 10 * time.Second}
+		udp := traffic.UDP{From: l.topo.Outside, To: l.topo.Inside, Address: topo.InsideIP, Flows: 8, Rate: 1000, Until: done, Linger: 3 * time.Second} // late by more than --max-delay is lost
 		r.udp, r.udpErr = udp.Run(ctx)
 	})
 	if fault != nil {
@@ -74,4 +74,26 @@ func (l *live) intact(r transfer) {
 	if r.udp.Sent == 0 || r.udp.Lost() > 0 || r.udp.Reordered > 0 || r.udp.Duplicates > 0 || r.udp.Corrupt > 0 {
 		l.t.Errorf("UDP: %d sent, %d lost, %d reordered, %d duplicated, %d corrupt", r.udp.Sent, r.udp.Lost(), r.udp.Reordered, r.udp.Duplicates, r.udp.Corrupt)
 	}
+}
+
+// background runs TCP to a port outside, and a little UDP beside it the same way, until stop is closed.
+func (l *live) background(port int, stop <-chan struct{}) <-chan transfer {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	result := make(chan transfer, 1)
+	var r transfer
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tcp := traffic.TCP{From: l.topo.Inside, To: l.topo.Outside, Address: topo.OutsideIP, Port: port, Window: 256 << 10, Bytes: 1, Until: stop, Timeout: 50 * time.Second}
+		r.tcp, r.tcpErr = tcp.Run(ctx)
+	})
+	wg.Go(func() {
+		udp := traffic.UDP{From: l.topo.Inside, To: l.topo.Outside, Address: topo.OutsideIP, Port: port, Rate: 100, Until: stop, Linger: 3 * time.Second}
+		r.udp, r.udpErr = udp.Run(ctx)
+	})
+	go func() {
+		wg.Wait()
+		cancel()
+		result <- r
+	}()
+	return result
 }
