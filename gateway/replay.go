@@ -38,7 +38,8 @@ too, behind the packet that caused each. What is not IP crosses untouched and is
 flows that no chain wants, unless unmatched is drop. Other than on the wire, every IP packet meets its chain, multicast
 and neighbour discovery too.
 
---events takes EVE JSON lines: alerts, and a drop with its reason for every packet dropped. pcap_cnt is the packet's
+--events takes EVE JSON lines: alerts, anomalies, and a drop with its reason for every packet dropped; flows and statistics too of chains
+whose event-types name them. pcap_cnt is the packet's
 number in the capture. --counters takes a JSON object in which received = forwarded + bypassed + dropped.
 
 A capture does not say on which side a packet was caught. Name the hosts inside with --inside-hosts; with none named,

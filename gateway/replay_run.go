@@ -16,6 +16,9 @@ const replayBatch = 32
 // has less room, would lose: at the end of a capture all flows may have something to say at once.
 const replayEventBytes = 8 << 20
 
+// replayFlowBytes is that room where flows are told: one line of each at the end.
+const replayFlowBytes = 512 * nf.DefaultFlows
+
 // replaySpan is how much time a batch may span, as nf.Pipeline.Room has it: no flow expires within a batch.
 const replaySpan = int64(10e6)
 
@@ -104,7 +107,15 @@ func newReplay(plan *chain.Plan, hosts insideHosts, cfg replayConfig) *replay {
 	for i := range r.members {
 		r.members[i] = make([]uint16, 0, cfg.Batch)
 		for j := range plan.Chains[i].Stages {
-			plan.Chains[i].Stages[j].Pipeline.Start().Events = nf.NewEvents(replayEventBytes)
+			stage := &plan.Chains[i].Stages[j]
+			room := replayEventBytes
+			if stage.Bundle.Events.Has(nf.EventFlow) {
+				room += replayFlowBytes
+			}
+			events := nf.NewEvents(room)
+			events.Only(stage.Bundle.Events)
+			stage.Pipeline.Start().Events = events
+			stage.Pipeline.Dropped = nil // chain tells of drops itself
 		}
 	}
 	return r
@@ -193,7 +204,7 @@ func (r *replay) chain(c int) {
 			p := &r.fates[i]
 			if v := b.Verdicts[k]; v != nf.Pass {
 				p.dropped, p.reason = true, dataplane.FirstVerdict+dataplane.Reason(v)
-				if !p.told {
+				if !p.told && r.plan.Chains[c].Stages[s].Bundle.Events.Has(nf.EventDrop) {
 					r.events.drop(&b.Packets[k], v)
 				}
 				continue

@@ -46,6 +46,8 @@ type link struct {
 	refused  uint64 // imports of which a function refused something
 	refusal  string // what, the first time
 
+	silence silence
+
 	packets, batches, sent uint64
 	reason                 Reason
 	detail                 string

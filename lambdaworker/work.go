@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime/metrics"
 	"slices"
+	"time"
 
 	"github.com/granule-nf/granule/lambdaworker/nf"
 	"github.com/granule-nf/granule/relay/wire"
@@ -26,6 +27,7 @@ func (l *link) work(h wire.Header, body []byte) wire.Fault {
 		l.pipeline.Add(p.Data, uint32(p.Wire), side, p.Time, 0)
 	}
 	b := l.pipeline.Run()
+	l.silence.newest = b.Now
 	l.answer(h.Sequence, b)
 	l.packets += uint64(len(b.Packets))
 	l.batches++
@@ -74,6 +76,11 @@ func (l *link) answer(sequence uint32, b *nf.Batch) {
 		l.end(ReasonFailed, "an answer was longer than a frame")
 		return
 	}
+	l.events(b)
+}
+
+// events sends what was raised.
+func (l *link) events(b *nf.Batch) {
 	if lines, lost := b.Events.Take(); len(lines) > 0 || lost > 0 {
 		l.out = wire.AppendEvents(l.out, lines, uint32(min(lost, 1<<32-1)), credit)
 	}
@@ -95,6 +102,10 @@ func rewrite(w *wire.ResultWriter, i uint16, p *nf.Packet, what nf.Extent) {
 
 // report appends the counters of the stage, and what the connection and the process have done for them.
 func (l *link) report(sequence uint32) {
+	// It is asked for every second, traffic or none: so flows end though no packet comes after them.
+	if l.silence.newest > 0 {
+		l.events(l.pipeline.Quiet(l.silence.now(time.Now())))
+	}
 	mallocs := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}, {Name: "/gc/heap/tiny/allocs:objects"}}
 	metrics.Read(mallocs)
 	text, err := json.Marshal(struct {

@@ -85,9 +85,13 @@ func TestVerdictsRewritesAndInjections(t *testing.T) {
 		if s := until(t, c, h, func() bool { return false }); s != relay.Closed || c.Reason() != relay.ReasonBye || c.Bye() != wire.ByeDone {
 			t.Errorf("after Retire: %v, %v, %v", s, c.Reason(), c.Bye())
 		}
-		lines := strings.Count(strings.Join(h.events, ""), "\n")
-		if want := (packets - doEvent + doKinds - 1) / doKinds; lines != want {
-			t.Errorf("%d event lines, want %d", lines, want)
+		said := strings.Join(h.events, "")
+		lines, drops := strings.Count(said, "\n"), strings.Count(said, `"event_type":"drop"`)
+		if want := (packets - doEvent + doKinds - 1) / doKinds; lines-drops != want {
+			t.Errorf("%d event lines beside drops, want %d", lines-drops, want)
+		}
+		if want := (packets - doDrop + doKinds - 1) / doKinds; drops != want {
+			t.Errorf("%d packets were told to be dropped, want %d", drops, want)
 		}
 		if len(h.reports) != 1 || !strings.Contains(h.reports[0], `"nf":"test-obedient","counters":{"packets":1000}`) {
 			t.Errorf("reports %q", h.reports)

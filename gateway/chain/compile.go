@@ -20,6 +20,9 @@ type Options struct {
 
 	Fails nf.Failure // of chains that don't say
 
+	// NoEvents: nobody keeps events, so drops, flows and statistics are not raised. Alerts and anomalies are, to be counted.
+	NoEvents bool
+
 	// Measure has the memory of every stage measured, which takes two garbage collections a stage.
 	Measure bool
 	// ReadFile reads a file that the configuration or another file names; os.ReadFile if nil.
@@ -103,6 +106,10 @@ func (c *Config) stage(ch Chain, i int, functions []nf.BundleNF, o Options) (Sta
 	s.Bundle.Fails = o.Fails
 	if ch.Fails != nil {
 		s.Bundle.Fails = *ch.Fails
+	}
+	s.Bundle.Events = ch.Events
+	if o.NoEvents {
+		s.Bundle.Events = ch.Events.Without(nf.EventDrop, nf.EventFlow, nf.EventStats)
 	}
 	b := s.Bundle
 	unread := map[string]bool{}

@@ -111,6 +111,8 @@ func (r *reader) chain(n ast.Node) (ch Chain, ok bool) {
 			r.stages(p, &ch)
 		case "on-function-failure":
 			r.fails(p, &ch)
+		case "event-types":
+			r.eventTypes(p, &ch)
 		default:
 			r.problem(p.key, "unknown key %q in a chain; expected one of %s%s", p.name, strings.Join(chainKeys, ", "), meant(p.name, chainKeys))
 		}
@@ -124,7 +126,7 @@ func (r *reader) chain(n ast.Node) (ch Chain, ok bool) {
 	return ch, len(r.problems) == before
 }
 
-var chainKeys = []string{"name", "match", "stages", "on-function-failure"}
+var chainKeys = []string{"name", "match", "stages", "on-function-failure", "event-types"}
 
 // fails reads what becomes of packets whose function fails.
 func (r *reader) fails(p pair, ch *Chain) {
@@ -140,6 +142,34 @@ func (r *reader) fails(p pair, ch *Chain) {
 		}
 		r.problem(r.valueToken(p), "on-function-failure: found %s; expected open or closed: whether packets go on or are dropped when a function fails on them", s)
 	}
+}
+
+// eventTypes reads which types of events the chain raises.
+func (r *reader) eventTypes(p pair, ch *Chain) {
+	var names []string
+	for k := range nf.NumEventKinds {
+		names = append(names, k.String())
+	}
+	want := "a list of " + strings.Join(names, ", ")
+	items, ok := p.value.(*ast.SequenceNode)
+	if !ok {
+		r.problem(r.valueToken(p), "event-types: found %s; expected %s", kind(p.value), want)
+		return
+	}
+	var kinds []nf.EventKind
+	for _, v := range items.Values {
+		s, t, ok := r.word(v, "a type of events")
+		if !ok {
+			continue
+		}
+		k, known := nf.EventKindOf(s)
+		if !known {
+			r.problem(t, "event-types: found %q; expected %s%s", s, want, meant(s, names))
+			continue
+		}
+		kinds = append(kinds, k)
+	}
+	ch.Events = nf.EventsOf(kinds...)
 }
 
 func (r *reader) name(p pair, ch *Chain) {

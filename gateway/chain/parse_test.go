@@ -112,8 +112,10 @@ func TestBroken(t *testing.T) {
 		{"chains is nothing", "a: 1\nchains:\n", "g:2:1: chains: found nothing; expected a list, each entry with a name and stages"},
 		{"chains is empty", "chains: []\n", "g:1:9: chains: the list is empty; expected at least one chain"},
 		{"chain is a word", "chains:\n  - edge\n", "g:2:5: found text; expected a chain, such as {name: edge, stages: [[{counter: {}}]]}"},
-		{"unknown key", "chains:\n  - name: a\n    stage: []\n", "g:3:5: unknown key \"stage\" in a chain; expected one of name, match, stages, on-function-failure; did you mean \"stages\"?\ng:2:5: the chain has no stages; expected `stages: ` and a list of stages, each a list of functions"},
+		{"unknown key", "chains:\n  - name: a\n    stage: []\n", "g:3:5: unknown key \"stage\" in a chain; expected one of name, match, stages, on-function-failure, event-types; did you mean \"stages\"?\ng:2:5: the chain has no stages; expected `stages: ` and a list of stages, each a list of functions"},
 		{"policy", "chains:\n  - name: a\n    on-function-failure: ajar\n    " + stages + "\n", "g:3:26: on-function-failure: found ajar; expected open or closed: whether packets go on or are dropped when a function fails on them"},
+		{"event type", "chains:\n  - name: a\n    event-types: [alert, flows]\n    " + stages + "\n", "g:3:26: event-types: found \"flows\"; expected a list of alert, drop, anomaly, flow, stats; did you mean \"flow\"?"},
+		{"event types are a word", "chains:\n  - name: a\n    event-types: flow\n    " + stages + "\n", "g:3:18: event-types: found text; expected a list of alert, drop, anomaly, flow, stats"},
 		{"no name", "chains:\n  - match: ip\n    " + stages + "\n", "g:2:5: the chain has no name; expected `name: ` and a word, by which metrics and events tell chains apart"},
 		{"name is a number", "chains:\n  - name: 7\n    " + stages + "\n", "g:2:11: found a number, 7; expected a name: put it in quotes"},
 		{"bad name", "chains:\n  - name: a b\n    " + stages + "\n", "g:2:11: found the name \"a b\"; expected up to 63 letters, digits, dots, dashes and underscores, a letter or digit first"},
@@ -209,6 +211,32 @@ func TestFailurePolicy(t *testing.T) {
 				if s.Bundle.Fails != want {
 					t.Errorf("policy %v: chain %s, stage %d: %v, want %v", policy, p.Chains[i].Name, s.Bundle.Stage, s.Bundle.Fails, want)
 				}
+			}
+		}
+	}
+}
+
+// A chain says which events it raises; where nobody keeps them, only what counts something is raised.
+func TestEventTypes(t *testing.T) {
+	text := "chains:\n  - {name: a, event-types: [flow, alert], stages: [[probe: {}]]}\n  - {name: b, event-types: [], stages: [[probe: {}]]}\n  - {name: c, stages: [[probe: {}]]}\n"
+	for mute, want := range map[bool][3]string{false: {"alert flow", "", "alert drop anomaly"}, true: {"alert", "", "alert anomaly"}} {
+		c, err := Parse("g", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := c.Compile(Options{NoEvents: mute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range want {
+			var got []string
+			for k := range nf.NumEventKinds {
+				if p.Chains[i].Stages[0].Bundle.Events.Has(k) {
+					got = append(got, k.String())
+				}
+			}
+			if s := strings.Join(got, " "); s != want[i] {
+				t.Errorf("chain %s, nobody keeps events %v: %s, want %s", p.Chains[i].Name, mute, s, want[i])
 			}
 		}
 	}

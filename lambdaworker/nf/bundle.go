@@ -11,14 +11,15 @@ import (
 // Bundle is one stage of a chain with everything that its functions read: what the gateway checked, and what it hands
 // to a worker. It is plain JSON, so the worker needs no file and no path of the gateway's.
 type Bundle struct {
-	Chain string            `json:"chain"`
-	Stage int               `json:"stage"` // from 0
-	Seed  uint64            `json:"seed"`  // the chain's seed
-	Flows int               `json:"flows"` // size of the stage's flow table; 0 is DefaultFlows
-	Idle  int64             `json:"idle"`  // ns after which a silent flow is forgotten; 0 is DefaultIdle, or what a function asks for if that is longer
-	Fails Failure           `json:"fails"` // what becomes of packets when a function panics
-	NFs   []BundleNF        `json:"nfs"`   // in the order packets meet them
-	Files map[string][]byte `json:"files"` // by the name that Setup.Open is asked for
+	Chain  string            `json:"chain"`
+	Stage  int               `json:"stage"`  // from 0
+	Seed   uint64            `json:"seed"`   // the chain's seed
+	Flows  int               `json:"flows"`  // size of the stage's flow table; 0 is DefaultFlows
+	Idle   int64             `json:"idle"`   // ns after which a silent flow is forgotten; 0 is DefaultIdle, or what a function asks for if that is longer
+	Fails  Failure           `json:"fails"`  // what becomes of packets when a function panics
+	Events EventSet          `json:"events"` // types of events that are raised; 0 is DefaultEvents
+	NFs    []BundleNF        `json:"nfs"`    // in the order packets meet them
+	Files  map[string][]byte `json:"files"`  // by the name that Setup.Open is asked for
 
 	// Open, where set, is asked instead of Files. The gateway sets it to read from disk and to note what was read,
 	// which becomes Files.
@@ -85,6 +86,7 @@ func Build(b Bundle) (*Pipeline, error) {
 	}
 	p := NewPipeline(nfs, flows, eventBytes)
 	p.OnPanic = b.Fails.verdict()
+	p.record(&b)
 	for _, f := range b.NFs {
 		p.labels = append(p.labels, Report{Chain: b.Chain, Stage: b.Stage, NF: f.Name})
 	}

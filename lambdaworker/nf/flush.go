@@ -18,5 +18,8 @@ func (p *Pipeline) Flush(now int64) *Batch {
 			last.Flush(b)
 		}
 	}
+	if p.recorder != nil {
+		p.recorder.Flush(b)
+	}
 	return b
 }

@@ -34,6 +34,13 @@ func (p *Pipeline) AppendDelta(dst []byte) []byte {
 			dst = p.appendShared(dst, i, s.AppendShared)
 		}
 	}
+	if len(p.dirty) > len(p.nfs) {
+		for _, flow := range p.dirty[len(p.nfs)].flows {
+			if p.flows.Used(flow) {
+				dst = p.appendFlow(dst, recorderNF, p.recorder, flow, true)
+			}
+		}
+	}
 	return dst
 }
 
@@ -47,6 +54,9 @@ func (p *Pipeline) AppendSnapshot(dst []byte, filter func(key *packet.Key) bool)
 			if s, ok := f.(FlowState); ok {
 				dst = p.appendFlow(dst, i, s, flow, false)
 			}
+		}
+		if p.recorder != nil {
+			dst = p.appendFlow(dst, recorderNF, p.recorder, flow, false)
 		}
 	})
 	if filter == nil {
@@ -112,6 +122,12 @@ func (p *Pipeline) applyEntry(e *state.Entry) error {
 		}
 		return nil
 	}
+	if e.NF == recorderNF {
+		if p.recorder == nil {
+			return nil // flows are not told any more
+		}
+		return p.applyFlow(e, "flow events", p.recorder)
+	}
 	if int(e.NF) >= len(p.nfs) {
 		return fmt.Errorf("state for function %d of a stage of %d", e.NF, len(p.nfs))
 	}
@@ -129,12 +145,16 @@ func (p *Pipeline) applyEntry(e *state.Entry) error {
 	if !ok {
 		return fmt.Errorf("%s: flow state for a function that has none", p.name(int(e.NF)))
 	}
+	return p.applyFlow(e, p.name(int(e.NF)), s)
+}
+
+func (p *Pipeline) applyFlow(e *state.Entry, name string, s FlowState) error {
 	if v := s.StateVersion(); v != e.Version {
-		return fmt.Errorf("%s: flow state of version %d, expected %d", p.name(int(e.NF)), e.Version, v)
+		return fmt.Errorf("%s: flow state of version %d, expected %d", name, e.Version, v)
 	}
 	flow := p.flows.Put(&e.Key, e.Seen)
 	if flow == state.None {
-		return fmt.Errorf("%s: no room for a flow", p.name(int(e.NF)))
+		return fmt.Errorf("%s: no room for a flow", name)
 	}
 	p.told[flow] = e.Seen
 	if len(e.Data) == 0 {
@@ -143,7 +163,7 @@ func (p *Pipeline) applyEntry(e *state.Entry) error {
 	}
 	if err := s.ApplyFlow(flow, e.Data); err != nil {
 		s.ForgetFlow(flow)
-		return fmt.Errorf("%s: flow state: %w", p.name(int(e.NF)), err)
+		return fmt.Errorf("%s: flow state: %w", name, err)
 	}
 	return nil
 }

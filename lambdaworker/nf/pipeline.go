@@ -11,7 +11,7 @@ type Pipeline struct {
 	needs Needs
 	flows *state.Table
 	batch Batch
-	dirty []dirty // one an NF
+	dirty []dirty // one an NF, and one for a recorder of flows
 
 	// OnPanic is what becomes of the packets of a batch in which a function panicked, as far as it had not dropped them: DropPanic,
 	// or Pass, which lets them go on as they stand.
@@ -26,6 +26,8 @@ type Pipeline struct {
 	faults []fault      // one an NF
 	gone   []packet.Key // flows that the table forgot during this batch
 	moving bool         // flows are forgotten because they moved away, which nobody has to be told
+
+	recorder Recorder // nil: neither flows nor statistics are told
 
 	labels []Report // one an NF, with nothing but its names: set by Build
 }
@@ -112,6 +114,7 @@ func (p *Pipeline) Add(data []byte, wire uint32, from Side, now int64, number ui
 	k.Data, k.Wire, k.From, k.Time, k.Number = data, wire, from, now, number
 	k.Flow, k.Reverse, k.NewFlow = NoFlow, false, false
 	packet.Parse(data, int(wire), &k.Info)
+	b.Now = max(b.Now, now) // before a flow is forgotten for this one: the recorder asks
 	if p.needs.Flows && k.Kind != packet.NotIP {
 		k.Reverse = k.Info.Key(data, &k.Key)
 		k.Flow, k.NewFlow = p.flows.Get((*[6]uint64)(&k.Key), now)
@@ -122,7 +125,6 @@ func (p *Pipeline) Add(data []byte, wire uint32, from Side, now int64, number ui
 			p.told[k.Flow] = now
 		}
 	}
-	b.Now = max(b.Now, now)
 	b.Live = append(b.Live, uint16(n))
 	b.Verdicts = append(b.Verdicts, Pass)
 	b.Changed = append(b.Changed, Nothing)
@@ -131,6 +133,10 @@ func (p *Pipeline) Add(data []byte, wire uint32, from Side, now int64, number ui
 // Run shows the batch to every function in turn.
 func (p *Pipeline) Run() *Batch {
 	b := &p.batch
+	if p.recorder != nil {
+		b.nf = len(p.nfs)
+		p.recorder.Arrived(b)
+	}
 	for i, f := range p.nfs {
 		if len(b.Live) == 0 {
 			break
@@ -151,6 +157,10 @@ func (p *Pipeline) Run() *Batch {
 			b.Live = live
 		}
 	}
+	if p.recorder != nil {
+		b.nf = len(p.nfs)
+		p.recorder.Judged(b)
+	}
 	return b
 }
 
@@ -165,6 +175,12 @@ func (p *Pipeline) touch(nf int, flow uint32) {
 func (p *Pipeline) forget(flow uint32) {
 	if !p.moving {
 		p.gone = append(p.gone, packet.Key(*p.flows.Key(flow)))
+	}
+	if p.recorder != nil {
+		if !p.moving {
+			p.recorder.Ended(&p.batch, flow)
+		}
+		p.recorder.ForgetFlow(flow)
 	}
 	for _, f := range p.nfs {
 		if s, ok := f.(FlowState); ok {

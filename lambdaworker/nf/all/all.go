@@ -1,4 +1,4 @@
-// Package all makes every network function known to package nf. Import it for effect.
+// Package all makes every network function known to package nf, and what records events for all of them. Import it for effect.
 package all
 
 import (
@@ -8,4 +8,5 @@ import (
 	_ "github.com/granule-nf/granule/lambdaworker/nf/loadbalance" // loadbalance
 	_ "github.com/granule-nf/granule/lambdaworker/nf/nat"         // nat
 	_ "github.com/granule-nf/granule/lambdaworker/nf/ratelimit"   // ratelimit
+	_ "github.com/granule-nf/granule/lambdaworker/nf/record"      // flow, stats and drop events
 )

@@ -91,10 +91,10 @@ func TestLines(t *testing.T) {
 			"src_ip":"192.0.2.1","dest_ip":"198.51.100.2","proto":"GRE",
 			"flow":{"pkts_toserver":0,"pkts_toclient":0,"bytes_toserver":0,"bytes_toclient":0,"start":"2017-04-07T22:24:37.251547+0000",
 			"end":"2017-04-07T22:24:37.251547+0000","age":0,"state":"new","reason":"forced","alerted":false}}`},
-		{"stats", AppendStats(nil, when, 8, []Stat{{"decoder.pkts", 5}, {"decoder.ipv4.tcp", 4}, {"decoder.ipv4.udp", 1}, {"decoder.bytes", 9}, {"flow.total", 2}, {"drops", 0}}),
+		{"stats", AppendStats(nil, when, "", 8, []Stat{{"decoder.pkts", 5}, {"decoder.ipv4.tcp", 4}, {"decoder.ipv4.udp", 1}, {"decoder.bytes", 9}, {"flow.total", 2}, {"drops", 0}}),
 			`{"timestamp":"2017-04-07T22:24:37.251547+0000","event_type":"stats","stats":{"uptime":8,
 			"decoder":{"pkts":5,"ipv4":{"tcp":4,"udp":1},"bytes":9},"flow":{"total":2},"drops":0}}`},
-		{"no stats", AppendStats(nil, when, 8, nil), `{"timestamp":"2017-04-07T22:24:37.251547+0000","event_type":"stats","stats":{"uptime":8}}`},
+		{"no stats", AppendStats(nil, when, "", 8, nil), `{"timestamp":"2017-04-07T22:24:37.251547+0000","event_type":"stats","stats":{"uptime":8}}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var got, want map[string]any

@@ -29,7 +29,15 @@ func AppendFlow(dst []byte, now int64, f *FlowRecord) []byte {
 	dst = appendUint(dst, `","flow_id":`, KeyID(f.Key))
 	dst = append(dst, `,"in_iface":"`...)
 	dst = append(dst, sideName(f.From)...)
-	dst = append(dst, `","event_type":"flow","src_ip":"`...)
+	dst = append(dst, `","event_type":"flow"`...)
+	if ids, n := f.Key.VLANs(); n > 0 {
+		dst = appendUint(dst, `,"vlan":[`, uint64(ids[0]))
+		if n > 1 {
+			dst = appendUint(dst, ",", uint64(ids[1]))
+		}
+		dst = append(dst, ']')
+	}
+	dst = append(dst, `,"src_ip":"`...)
 	dst = f.Client.Addr().AppendTo(dst)
 	ports := f.Proto == packet.ProtoTCP || f.Proto == packet.ProtoUDP || f.Proto == packet.ProtoSCTP
 	if ports {

@@ -8,11 +8,17 @@ type Stat struct {
 	Value uint64
 }
 
-// AppendStats appends an event of type stats, dated now (ns since the Unix epoch), of a process that is up for uptime seconds.
-func AppendStats(dst []byte, now int64, uptime uint64, stats []Stat) []byte {
+// AppendStats appends an event of type stats, dated now (ns since the Unix epoch), of something that is up for uptime seconds. host
+// names it, as Suricata's sensor-name does; it may be empty.
+func AppendStats(dst []byte, now int64, host string, uptime uint64, stats []Stat) []byte {
 	dst = append(dst, `{"timestamp":"`...)
 	dst = AppendTime(dst, now)
-	dst = appendUint(dst, `","event_type":"stats","stats":{"uptime":`, uptime)
+	dst = append(dst, `","event_type":"stats"`...)
+	if host != "" {
+		dst = append(dst, `,"host":`...)
+		dst = AppendString(dst, host)
+	}
+	dst = appendUint(dst, `,"stats":{"uptime":`, uptime)
 	open := "" // the objects that are open, as a path that ends in a dot
 	for _, s := range stats {
 		comma := true
