@@ -102,6 +102,10 @@ func newAppliance(cfg applianceConfig, log *slog.Logger) (_ *appliance, err erro
 
 func (a *appliance) newShards(cfg dataplane.Config, queues []dataplane.Queue) error {
 	a.reports = newReports(len(queues))
+	lanes := make([]*console.EventLane, len(queues))
+	for i := range lanes {
+		lanes[i] = a.events.Lane()
+	}
 	hooks := dataplane.Hooks{
 		Beat: a.wire.beat,
 		Lost: func(shard int, w uint32, _ int, why string) {
@@ -109,7 +113,7 @@ func (a *appliance) newShards(cfg dataplane.Config, queues []dataplane.Queue) er
 			a.coord.Lost(w, why)
 		},
 		Draining: func(_ int, w uint32, _ int64) { a.coord.Draining(w) },
-		Events:   a.events.Add,
+		Events:   func(shard int, lines []byte, lost uint32) { lanes[shard].Add(lines, lost) },
 		Report:   a.reports.keep,
 	}
 	for i, q := range queues {

@@ -192,13 +192,14 @@ func TestEventLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	lane := e.Lane()
 	var want strings.Builder
 	for range 1000 {
 		line := `{"event_type":"alert"}` + "\n"
-		e.Add([]byte(line), 0)
+		lane.Add([]byte(line), 0)
 		want.WriteString(line)
 	}
-	e.Add(nil, 7)
+	lane.Add(nil, 7)
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}

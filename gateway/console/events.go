@@ -8,34 +8,33 @@ import (
 	"sync/atomic"
 )
 
-// EventCounters are what became of events.
+// EventCounters are what became of events. Both only grow.
 type EventCounters struct {
-	Written uint64 `json:"written"`
+	Written uint64 `json:"written"` // they are in the file; without a file, they came
 	Lost    uint64 `json:"lost"`
 }
 
-// EventLog writes EVE JSON lines to a file. Lines are taken in without waiting; when more come than the disk takes, they are lost
-// and counted, and traffic goes on.
+// EventLog writes EVE JSON lines to a file. Lines come in by lanes, one a shard; when more come than the disk takes, they are
+// lost and counted, and traffic goes on.
 type EventLog struct {
 	path    string
+	keeps   bool // there is a file
 	mu      sync.Mutex
-	pending []byte // collected since the writer took some
-	spare   []byte // the writer's other buffer
-	keeps   bool   // there is a file
+	lanes   []*EventLane // guarded by mu
 	onto    sync.Mutex
-	file    *os.File // guarded by onto: Reopen changes it
+	file    *os.File // guarded by onto, as is cut: Reopen changes them
+	cut     bool     // the file ends within a line, because the disk took no more
 	wake    chan struct{}
+	stop    chan struct{} // closed by Close; wake never is
 	done    chan struct{}
+	closed  atomic.Bool
 	written atomic.Uint64
 	lost    atomic.Uint64
 }
 
-// maxPending bounds the memory of lines that wait for the disk.
-const maxPending = 8 << 20
-
 // OpenEventLog appends to the file at path; an empty path counts events and keeps none.
 func OpenEventLog(path string) (*EventLog, error) {
-	e := &EventLog{path: path, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	e := &EventLog{path: path, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
 	if path == "" {
 		close(e.done)
 		return e, nil
@@ -45,7 +44,6 @@ func OpenEventLog(path string) (*EventLog, error) {
 		return nil, fmt.Errorf("event log: %w; choose a file that can be written with --events", err)
 	}
 	e.file, e.keeps = f, true
-	e.pending = make([]byte, 0, 64<<10)
 	go e.write()
 	return e, nil
 }
@@ -66,76 +64,77 @@ func (e *EventLog) Reopen() error {
 	}
 	e.onto.Lock()
 	old := e.file
-	e.file = f
+	e.file, e.cut = f, false
 	e.onto.Unlock()
 	return old.Close()
 }
 
-// Add takes whole lines in; lost is how many their maker had no room for.
-func (e *EventLog) Add(lines []byte, lost uint32) {
-	e.lost.Add(uint64(lost))
-	if len(lines) == 0 {
-		return
-	}
-	n := uint64(bytes.Count(lines, []byte{'\n'}))
-	if !e.keeps {
-		e.written.Add(n)
-		return
-	}
-	e.mu.Lock()
-	if len(e.pending)+len(lines) > maxPending {
-		e.mu.Unlock()
-		e.lost.Add(n)
-		return
-	}
-	e.pending = append(e.pending, lines...)
-	e.mu.Unlock()
-	e.written.Add(n)
-	select {
-	case e.wake <- struct{}{}:
-	default:
-	}
-}
-
 func (e *EventLog) write() {
 	defer close(e.done)
-	for range e.wake {
-		e.drain()
-	}
-	e.drain()
-}
-
-func (e *EventLog) drain() {
-	e.mu.Lock()
-	lines := e.pending
-	e.pending = e.spare[:0]
-	e.mu.Unlock()
-	if len(lines) > 0 {
-		e.onto.Lock()
-		_, err := e.file.Write(lines)
-		e.onto.Unlock()
-		if err != nil {
-			n := uint64(bytes.Count(lines, []byte{'\n'}))
-			e.lost.Add(n)
-			e.written.Add(-n)
+	for {
+		select {
+		case <-e.wake:
+			e.drain()
+		case <-e.stop:
+			e.drain()
+			return
 		}
 	}
-	e.mu.Lock()
-	e.spare = lines[:0]
-	e.mu.Unlock()
 }
+
+// drain writes what is in the lanes.
+func (e *EventLog) drain() {
+	e.mu.Lock()
+	lanes := e.lanes
+	e.mu.Unlock()
+	for _, l := range lanes {
+		first, second := l.pending()
+		if len(first) == 0 {
+			continue
+		}
+		n := e.put(first, second)
+		e.written.Add(lines(first[:min(n, len(first))]) + lines(second[:max(0, n-len(first))]))
+		e.lost.Add(lines(first[min(n, len(first)):]) + lines(second[max(0, n-len(first)):]))
+		l.release(len(first) + len(second))
+	}
+}
+
+// put writes two pieces of text, between which a line may run on, and returns how much of them the disk took.
+func (e *EventLog) put(first, second []byte) (n int) {
+	e.onto.Lock() // over both, so that no line is half in one file and half in another
+	defer e.onto.Unlock()
+	if e.cut { // what comes now must not be read as the rest of that line
+		if _, err := e.file.Write([]byte{'\n'}); err != nil {
+			return 0
+		}
+		e.cut = false
+	}
+	for _, text := range [][]byte{first, second} {
+		took, err := e.file.Write(text)
+		n += took
+		if took > 0 {
+			e.cut = text[took-1] != '\n'
+		}
+		if err != nil {
+			break
+		}
+	}
+	return n
+}
+
+func lines(text []byte) uint64 { return uint64(bytes.Count(text, []byte{'\n'})) }
 
 // Counters returns what became of events so far.
 func (e *EventLog) Counters() EventCounters {
 	return EventCounters{Written: e.written.Load(), Lost: e.lost.Load()}
 }
 
-// Close writes what is pending. Neither Add nor Reopen may be called any more.
+// Close writes what is pending. Lines that come later are lost and counted; Reopen must not be called any more.
 func (e *EventLog) Close() error {
-	if !e.keeps {
+	if e.closed.Swap(true) || !e.keeps {
 		return nil
 	}
-	close(e.wake)
+	close(e.stop)
 	<-e.done
 	e.onto.Lock()
 	defer e.onto.Unlock()

@@ -17,13 +17,14 @@ func TestReopenLosesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	lane := e.Lane()
 	const lines, rotations = 20_000, 20
 	var wg sync.WaitGroup
 	rotate := make(chan struct{})
 	wg.Go(func() {
 		defer close(rotate)
 		for i := range lines {
-			e.Add(fmt.Appendf(nil, "{\"n\":%d}\n", i), 0)
+			lane.Add(fmt.Appendf(nil, "{\"n\":%d}\n", i), 0)
 			if i%(lines/rotations) == 0 {
 				rotate <- struct{}{}
 			}
@@ -83,7 +84,7 @@ func TestReopenThatFails(t *testing.T) {
 	if err := e.Reopen(); err == nil || !strings.Contains(err.Error(), "file that was open before") {
 		t.Errorf("reopening under a folder that is gone: %v", err)
 	}
-	e.Add([]byte("{}\n"), 0)
+	e.Lane().Add([]byte("{}\n"), 0)
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}

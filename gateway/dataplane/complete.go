@@ -95,7 +95,7 @@ func (s *Shard) Inject(ref uint64, side uint8, frame []byte) {
 }
 
 // Events implements relay.Handler.
-func (s *Shard) Events(lines []byte, lost uint32) { s.hooks.Events(lines, lost) }
+func (s *Shard) Events(lines []byte, lost uint32) { s.hooks.Events(s.id, lines, lost) }
 
 // Report implements relay.Handler.
 func (s *Shard) Report(json []byte) { s.hooks.Report(s.id, s.conns[s.current].worker, json) }

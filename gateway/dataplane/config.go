@@ -116,7 +116,7 @@ type Hooks struct {
 	// Draining: a worker announced its end.
 	Draining func(shard int, worker uint32, deadline int64)
 	// Events and Report: what workers say; slices are borrowed for the call.
-	Events func(lines []byte, lost uint32)
+	Events func(shard int, lines []byte, lost uint32)
 	Report func(shard int, worker uint32, json []byte)
 	// State is a delta of a worker's state, to be applied to the replica.
 	State func(shard int, worker uint32, pool int, delta []byte)
@@ -134,7 +134,7 @@ func (h Hooks) withDefaults() Hooks {
 		h.Draining = func(int, uint32, int64) {}
 	}
 	if h.Events == nil {
-		h.Events = func([]byte, uint32) {}
+		h.Events = func(int, []byte, uint32) {}
 	}
 	if h.Report == nil {
 		h.Report = func(int, uint32, []byte) {}

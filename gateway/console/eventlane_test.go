@@ -1,0 +1,121 @@
+package console
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Shards add side by side, each to its lane. Every line is in the file, whole, and a lane's lines in their order, though they
+// go round its ring several times.
+func TestLanesKeepLinesWhole(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "eve.json")
+	e, err := OpenEventLog(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const shards, each = 3, 20_000
+	filler := strings.Repeat("x", 997) // a ring holds some 4000
+	var wg sync.WaitGroup
+	for s := range shards {
+		lane := e.Lane()
+		wg.Go(func() {
+			for i := range each {
+				line := fmt.Appendf(nil, "%d %d %s\n", s, i, filler[:i%len(filler)])
+				for len(lane.ring)-int(lane.tail.Load()-lane.head.Load()) < len(line) { // this test is to lose none
+					runtime.Gosched()
+				}
+				lane.Add(line, 0)
+			}
+		})
+	}
+	wg.Wait()
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var next [shards]int
+	for line := range bytes.Lines(text) {
+		var s, i int
+		if _, err := fmt.Sscanf(string(line), "%d %d ", &s, &i); err != nil || i != next[s] || string(line) != fmt.Sprintf("%d %d %s\n", s, i, filler[:i%len(filler)]) {
+			t.Fatalf("found %q, expected line %d of its shard", line, next[s])
+		}
+		next[s]++
+	}
+	if next != [shards]int{each, each, each} {
+		t.Errorf("%d lines of each shard; expected %d", next, each)
+	}
+	if c := e.Counters(); c.Written != shards*each || c.Lost != 0 {
+		t.Errorf("%+v; expected %d written", c, shards*each)
+	}
+}
+
+// While the disk takes nothing, what has no room is lost and counted at once; nothing is counted as written before it is.
+func TestLaneFull(t *testing.T) {
+	e, err := OpenEventLog(filepath.Join(t.TempDir(), "eve.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lane := e.Lane()
+	e.onto.Lock() // a disk that hangs
+	line := append(bytes.Repeat([]byte{'x'}, 1<<20-1), '\n')
+	for range 6 {
+		lane.Add(line, 1)
+	}
+	if c := e.Counters(); c.Lost != 6+2 || c.Written != 0 {
+		t.Errorf("%+v; expected 2 lost for want of room beside 6 told, and none written", c)
+	}
+	e.onto.Unlock()
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	lane.Add(line, 0)
+	if c := e.Counters(); c.Lost != 6+2+1 || c.Written != 4 {
+		t.Errorf("after Close %+v; expected 4 written, and what came later lost", c)
+	}
+	if err := e.Close(); err != nil {
+		t.Errorf("closed twice: %v", err)
+	}
+}
+
+// A disk that fails loses lines, counted once, and never takes back what it has written.
+func TestEventsOntoABrokenDisk(t *testing.T) {
+	e, err := OpenEventLog(filepath.Join(t.TempDir(), "eve.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lane := e.Lane()
+	e.onto.Lock()
+	if err := e.file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	e.onto.Unlock()
+	lane.Add([]byte("{}\n{}\n"), 0)
+	if err := e.Close(); err == nil {
+		t.Error("a file that was closed behind the log's back closes without an error")
+	}
+	if c := e.Counters(); c.Written != 0 || c.Lost != 2 {
+		t.Errorf("%+v; expected 2 lost", c)
+	}
+}
+
+func TestAddAllocatesNothing(t *testing.T) {
+	e, err := OpenEventLog(filepath.Join(t.TempDir(), "eve.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	lane := e.Lane()
+	text := append(bytes.Repeat([]byte{'x'}, 60_000), '\n')
+	if n := testing.AllocsPerRun(200, func() { lane.Add(text, 0) }); n != 0 { // far more than a ring holds: full ones too
+		t.Errorf("%v allocations", n)
+	}
+}
