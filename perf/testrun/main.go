@@ -38,6 +38,12 @@ func main() {
 		{"plain", nil, []string{"CGO_ENABLED=0"}},
 		{"race", []string{"-race"}, []string{"CGO_ENABLED=1"}},
 	} {
+		if pass.name == "race" {
+			if lack := thisMachine().compiler(); lack != "" {
+				all.skipped["race run"] = lack
+				continue
+			}
+		}
 		started := time.Now()
 		if err := run(pass.name, append(append([]string{"test", "-json", "-timeout", "15m"}, pass.args...), packages...), pass.env, &all); err != nil {
 			fmt.Fprintln(os.Stderr, err)
