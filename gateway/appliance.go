@@ -42,6 +42,7 @@ type applianceConfig struct {
 	Ports     portsConfig
 	Plan      *plan
 	Dataplane dataplane.Config
+	ReplicaMB int // of all shards; 0 for none
 	Workers   coordinator.Config
 	Fleet     fleetConfig
 	Admin     string // "" for none
@@ -120,6 +121,10 @@ func (a *appliance) newShards(cfg dataplane.Config, queues []dataplane.Queue) er
 		cfg := cfg
 		cfg.Slots = min(max(q.Ports[0].Frames()+q.Ports[1].Frames(), 64), 1<<24)
 		cfg.WaitForWorkers = a.wire.offline
+		var err error
+		if cfg.Replicas, err = newReplicas(&cfg, a.cfg.ReplicaMB, len(queues)); err != nil {
+			return err
+		}
 		s, err := dataplane.NewShard(i, cfg, q, hooks)
 		if err != nil {
 			return err

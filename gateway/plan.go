@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/granule-nf/granule/gateway/chain"
 	"github.com/granule-nf/granule/gateway/dataplane"
@@ -47,7 +48,7 @@ func newPlan(path string, compiled *chain.Plan, ship string) (*plan, error) {
 			if whole && ship == shipHeaders {
 				return nil, c.Place.Problem("stage %d of chain %s reads payloads, which --ship headers does not send; use --ship auto", si, c.Name)
 			}
-			p.stages = append(p.stages, dataplane.Stage{Chain: ci, Name: fmt.Sprintf("%s/%d", c.Name, si), Whole: whole || ship == shipFull})
+			p.stages = append(p.stages, dataplane.Stage{Chain: ci, Name: fmt.Sprintf("%s/%d", c.Name, si), Whole: whole || ship == shipFull, Functions: functions(&s.Bundle)})
 			b, err := pack(s.Bundle)
 			if err != nil {
 				return nil, fmt.Errorf("stage %d of chain %s: %w", si, c.Name, err)
@@ -60,6 +61,15 @@ func newPlan(path string, compiled *chain.Plan, ship string) (*plan, error) {
 		}
 	}
 	return p, nil
+}
+
+// functions are the names of a stage's functions, in order.
+func functions(b *nf.Bundle) string {
+	names := make([]string, len(b.NFs))
+	for i := range b.NFs {
+		names[i] = b.NFs[i].Name
+	}
+	return strings.Join(names, ", ")
 }
 
 // pack makes of a stage what an invocation carries: the files, packed, beside the rest.

@@ -26,6 +26,7 @@ func (a *appliance) status() *console.Status {
 		s.Memory.Slots += sh.Slots()
 	}
 	s.Memory.SlotBytes, s.Memory.FlowBytes = bytesPerSlot, bytesPerFlow
+	s.Memory.Replica.Capacity = uint64(a.cfg.ReplicaMB) << 20
 	s.SetLedger(&l, &a.reasons, console.ProblemNames())
 	s.Memory.Flows = int(l.Flows)
 	for side := range ingress.Side(2) {

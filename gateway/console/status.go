@@ -75,6 +75,9 @@ type Packets struct {
 	Replayed      uint64            `json:"replayed"`
 	FlowTableFull uint64            `json:"flow_table_full"`
 	Crossed       uint64            `json:"crossed"`
+	Imports       uint64            `json:"imports"` // successors that were told what their predecessors knew
+	ImportedBytes uint64            `json:"imported_bytes"`
+	ImportsFailed uint64            `json:"imports_failed"` // successors lost meanwhile
 	Batches       uint64            `json:"batches"`
 	BatchPackets  uint64            `json:"batch_packets"`
 
@@ -93,6 +96,17 @@ type Memory struct {
 	Flows        int `json:"flows"`
 	FlowCapacity int `json:"flow_capacity"`
 	FlowBytes    int `json:"bytes_per_flow"`
+
+	Replica Replica `json:"replica"`
+}
+
+// Replica is what the gateway keeps of what workers know.
+type Replica struct {
+	Bytes    uint64 `json:"bytes"` // in use
+	Capacity uint64 `json:"capacity_bytes"`
+	Entries  uint64 `json:"entries"` // of flows, one a function
+	Evicted  uint64 `json:"evicted"` // given up for room
+	Damaged  uint64 `json:"damaged"` // deltas that could not be read to their end
 }
 
 // SetLedger fills s from the shards' ledgers, already added up.
@@ -119,8 +133,11 @@ func (s *Status) SetLedger(l *dataplane.Ledger, reasons *[dataplane.NumReasons]s
 		s.Ledger.ForwardedBytes += a.ForwardedBytes
 	}
 	s.Packets = Packets{Malformed: map[string]uint64{}, OpenNoWorker: l.OpenNoWorker, OpenOverload: l.OpenOverload, OpenNoVerdict: l.OpenNoVerdict, OpenPoison: l.OpenPoison,
-		Late: l.Late, Replayed: l.Replayed, FlowTableFull: l.FlowTableFull, Crossed: l.Crossed, Batches: l.Batches, BatchPackets: l.BatchPackets,
+		Late: l.Late, Replayed: l.Replayed, FlowTableFull: l.FlowTableFull, Crossed: l.Crossed,
+		Imports: l.Imports, ImportedBytes: l.ImportedBytes, ImportsFailed: l.ImportsFailed, Batches: l.Batches, BatchPackets: l.BatchPackets,
 		Delays: l.Delay, sumNS: l.DelayNS}
+	r := &s.Memory.Replica
+	r.Bytes, r.Entries, r.Evicted, r.Damaged = l.ReplicaBytes, l.ReplicaEntries, l.ReplicaEvicted, l.ReplicaDamaged
 	for i, n := range l.Problems {
 		if n > 0 {
 			s.Packets.Malformed[problems[i]] = n

@@ -11,7 +11,9 @@ import (
 // State implements relay.Handler: the delta reaches the replica before any packet that it speaks of leaves.
 func (s *Shard) State(delta []byte) {
 	c := &s.conns[s.current]
-	s.hooks.State(s.id, c.worker, c.pool, delta)
+	if r := s.replica(c.pool); r != nil {
+		r.Apply(c.worker, delta)
+	}
 }
 
 // Verdicts implements relay.Handler: each slot goes on to its next stage, or is decided.

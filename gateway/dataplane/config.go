@@ -13,6 +13,8 @@ type Stage struct {
 	Chain int
 	Name  string // chain and stage, for people
 	Whole bool   // it reads payloads: whole packets are shipped
+	// Functions are the names of its functions, in order: to a stage of others the state of this one means nothing.
+	Functions string
 }
 
 // Affinity says what of a packet chooses its sub-flow within a chain.
@@ -57,7 +59,8 @@ type Config struct {
 	IdleRounds     int           // empty turns before the shard sleeps
 	Spin           time.Duration // how long the shard goes on asking while packets are at workers, before it sleeps
 	Seed           uint64
-	WaitForWorkers bool // take nothing in while packets wait: for a capture file, which can't be late
+	Replicas       []Replica // one a stage, of this shard alone; nil for a stage whose workers start empty
+	WaitForWorkers bool      // take nothing in while packets wait: for a capture file, which can't be late
 }
 
 // Defaults returns the settings of a gateway that nobody tuned.

@@ -52,7 +52,7 @@ func (s *Shard) ship(c *conn, id uint16, i uint32, pool int) bool {
 		s.settle(i)
 		return true
 	}
-	if !c.mayJoin(sl.deaths, s.cfg.MaxDeaths) || !c.link.Room(len(carried)) {
+	if c.takes != nil || !c.mayJoin(sl.deaths, s.cfg.MaxDeaths) || !c.link.Room(len(carried)) {
 		return false
 	}
 	at := f.Time

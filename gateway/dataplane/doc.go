@@ -7,6 +7,7 @@
 //	send.go      9 send out of the other port
 //	settle.go    what is late is settled by policy
 //	placement.go which worker has which sub-flow, and what happens when a worker is lost
+//	replica.go   a successor is told what its predecessor knew, before its first packet
 //	deaths.go    what happens to a packet that workers die with
 //
 // A shard is one locked OS thread. It owns a queue of both ports, a flow table, a slot table and its connections to

@@ -89,6 +89,11 @@ type fakeLink struct {
 	closed   bool
 	flushed  int
 	heard    int64
+	stuck    bool   // the socket takes nothing
+	state    []byte // it was told
+	parts    int    // in how many parts
+	told     int    // complete imports
+	halfTold bool
 }
 
 func newFakeLink(t testing.TB, worker uint32, window int) *fakeLink {
@@ -104,6 +109,9 @@ func (l *fakeLink) FD() int        { return l.fd }
 func (l *fakeLink) Worker() uint32 { return l.worker }
 func (l *fakeLink) Room(int) bool  { return len(l.refs) < l.window }
 func (l *fakeLink) Add(ref uint64, sub uint16, _ bool, _ int, carried []byte, _ bool, _ int64) {
+	if l.halfTold {
+		panic("a packet came within an import")
+	}
 	l.refs = append(l.refs, ref)
 	l.subs = append(l.subs, sub)
 	l.carried = append(l.carried, bytes.Clone(carried))
@@ -112,13 +120,23 @@ func (l *fakeLink) Flush() relay.Status  { l.flushed++; return l.status() }
 func (l *fakeLink) Tick(int64)           {}
 func (l *fakeLink) LastHeard() int64     { return l.heard }
 func (l *fakeLink) RequestReport() bool  { return true }
-func (l *fakeLink) WantWrite() bool      { return false }
+func (l *fakeLink) WantWrite() bool      { return l.stuck }
 func (l *fakeLink) Reason() relay.Reason { return relay.ReasonEOF }
 func (l *fakeLink) Close()               { l.closed = true }
 func (l *fakeLink) Outstanding(f func(uint64)) {
 	for _, r := range l.refs {
 		f(r)
 	}
+}
+
+func (l *fakeLink) ImportState(part []byte, more bool) bool {
+	l.state = append(l.state, part...)
+	l.parts++
+	l.halfTold = more
+	if !more {
+		l.told++
+	}
+	return true
 }
 
 func (l *fakeLink) Read(h relay.Handler) relay.Status {

@@ -15,6 +15,7 @@ type Link interface {
 	Read(h relay.Handler) relay.Status
 	RequestReport() bool
 	LastHeard() int64
+	ImportState(part []byte, more bool) bool
 	Outstanding(f func(ref uint64))
 	Reason() relay.Reason
 	Close()

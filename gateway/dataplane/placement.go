@@ -35,17 +35,18 @@ type conn struct {
 	pool     int
 	wait     queue
 	used     bool
-	writes   bool  // registered for writability
-	lies     bool  // gave a verdict that does not exist
-	drains   bool  // has announced its end
-	retired  bool  // has no place any more: that it is left says nothing about the packets it has
-	deaths   uint8 // that each packet in flight has met
-	dirty    bool  // has an unsent batch
-	since    int64 // when that batch was begun
-	inflight int   // packets sent and not answered
-	heard    int64 // when it said something, as of the last request for a report
-	unheard  int   // requests since then
-	progress int64 // when it answered last, or something came for it after nothing
+	writes   bool      // registered for writability
+	lies     bool      // gave a verdict that does not exist
+	drains   bool      // has announced its end
+	retired  bool      // has no place any more: that it is left says nothing about the packets it has
+	deaths   uint8     // that each packet in flight has met
+	dirty    bool      // has an unsent batch
+	since    int64     // when that batch was begun
+	inflight int       // packets sent and not answered
+	heard    int64     // when it said something, as of the last request for a report
+	unheard  int       // requests since then
+	progress int64     // when it answered last, or something came for it after nothing
+	takes    *takeover // state that it is given before packets
 }
 
 // adopt takes over the placement that was published last: workers that are in it no more lose their connection, and
@@ -58,6 +59,7 @@ func (s *Shard) adopt(p *Placement) {
 		}
 	}
 	if l := p.Layout; l != nil {
+		s.forget(l.Stages)
 		s.cfg.Stages, s.cfg.Classify, s.cfg.DropUnmatched = l.Stages, l.Classify, l.DropUnmatched
 	}
 	s.placement = p
@@ -94,6 +96,7 @@ func (s *Shard) reroute() {
 			}
 		}
 	}
+	s.takeOver()
 	s.dispatchUnplaced()
 }
 
@@ -115,6 +118,10 @@ func (s *Shard) lose(c *conn, why string) {
 		}
 	}
 	s.poller.remove(c.link.FD())
+	if c.takes != nil {
+		s.taking--
+		s.led.ImportsFailed++
+	}
 	// The sub-flows have no worker from here on, so nothing overtakes the orphans.
 	for sub, r := range s.route[c.pool] {
 		if r == id {

@@ -20,7 +20,7 @@ func (s *Shard) settleLate() {
 	}
 	for id := range s.conns {
 		c := &s.conns[id]
-		if c.used && c.inflight+c.wait.n > 0 && s.now-c.progress > s.cfg.WorkerTimeout.Nanoseconds() {
+		if c.used && (c.inflight+c.wait.n > 0 || c.takes != nil) && s.now-c.progress > s.cfg.WorkerTimeout.Nanoseconds() {
 			s.lose(c, "it left packets unanswered for longer than worker-timeout")
 		}
 	}

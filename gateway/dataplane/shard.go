@@ -30,6 +30,8 @@ type Shard struct {
 	sending     [2]txQueue // retired, for the port of that side
 	conns       []conn
 	route       [][SubFlows]uint16 // connection of each sub-flow, a stage each
+	held        [][SubFlows]uint32 // worker that has the state of each sub-flow, 0 for none, a stage each
+	taking      int                // connections that are given state
 	placement   *Placement
 	current     uint16 // connection whose answers are being handled
 	poller      poller
@@ -76,6 +78,7 @@ func NewShard(id int, cfg Config, q Queue, hooks Hooks) (*Shard, error) {
 	s.slots = newSlotTable(cfg.Slots)
 	s.conns = make([]conn, maxConns)
 	s.route = make([][SubFlows]uint16, len(cfg.Stages))
+	s.held = make([][SubFlows]uint32, len(cfg.Stages))
 	s.scratch = make([]uint32, 0, cfg.Slots)
 	for side := range s.release {
 		s.release[side] = make([]uint32, 0, cfg.Slots)
@@ -133,6 +136,9 @@ func (s *Shard) turn(sleep bool) (worked, more bool) {
 	s.mail.read(s)
 	s.look()
 	n := s.answers(events)
+	if s.taking > 0 && s.importAll() {
+		n++
+	}
 	full := false
 	n += s.takeCrossed()
 	if !s.stopping {
@@ -264,6 +270,7 @@ func (s *Shard) publish() {
 		s.led.Ports[side].InFlight = s.slots.inUse[side]
 	}
 	s.led.Flows = uint64(s.flows.Len())
+	s.countReplicas()
 	s.published.store(&s.led)
 	s.publishedAt = s.now
 	s.turns.Add(1)
