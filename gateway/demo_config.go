@@ -18,9 +18,10 @@ var demoFiles = map[string]string{
 	"edge.nft": `table inet edge {
   chain forward {
     type filter hook forward priority 0; policy drop;
-    tcp dport 5001 counter accept
-    tcp sport 5001 counter accept
-    udp dport 5002 counter accept
+    ct state invalid counter drop
+    ct state established,related counter accept
+    tcp dport 5001 tcp flags & (fin|syn|rst|ack) == syn ct state new counter accept
+    udp dport 5002 ct state new counter accept
     counter
   }
 }

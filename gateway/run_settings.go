@@ -27,7 +27,7 @@ type runSettings struct {
 	dp                                                  dataplane.Config
 	workers                                             coordinator.Config
 	fleet                                               fleetConfig
-	slots                                               int
+	slots, replicaMB                                    int
 	relayTLS, xdpMode                                   string
 	allowPort                                           []string
 	jumbo, leaveRelay, zeroCopy                         bool
@@ -62,6 +62,7 @@ func (s *runSettings) flags(fs *pflag.FlagSet) {
 	fs.DurationVar(&s.dp.FlushAfter, "flush-after", s.dp.FlushAfter, "longest time a packet waits for its batch to fill")
 	fs.IntVar(&s.slots, "slots", 8192, "packets that can be parked, a queue and side, 4 KiB each")
 	fs.IntVar(&s.dp.Flows, "flows", s.dp.Flows, "flows that the flow table holds, a queue, 112 bytes each")
+	fs.IntVar(&s.replicaMB, "replica-memory", defaultReplicaMB, "MiB in all for what workers know of flows, from which a successor starts; 0 for none")
 	fs.DurationVar(&s.dp.FlowIdle, "flow-idle", s.dp.FlowIdle, "after this long without a packet a flow is forgotten")
 	fs.DurationVar(&s.dp.Spin, "spin", s.dp.Spin, "how long a shard goes on asking for answers before it sleeps")
 	fs.IntVar(&s.dp.Burst, "burst", s.dp.Burst, "frames taken from a port in one go")
@@ -137,7 +138,7 @@ func (s *runSettings) load(fs *pflag.FlagSet, lookup func(string) (string, bool)
 	}
 	cfg = applianceConfig{
 		Ports: portsConfig{Inside: s.inside, Outside: s.outside, Parked: s.slots},
-		Plan:  p, Dataplane: s.dp, Workers: s.workers, Fleet: s.fleet, Admin: s.admin, Events: s.events,
+		Plan:  p, Dataplane: s.dp, ReplicaMB: s.replicaMB, Workers: s.workers, Fleet: s.fleet, Admin: s.admin, Events: s.events,
 	}
 	if offline && !fs.Changed("admin") {
 		cfg.Admin = "" // over before anybody could look
@@ -145,6 +146,9 @@ func (s *runSettings) load(fs *pflag.FlagSet, lookup func(string) (string, bool)
 	cfg.Ports.XDP = s.wire()
 	if s.slots < 64 || s.slots > maxParked {
 		return cfg, fmt.Errorf("slots: %d packets parked a queue and side; 64 to %d are possible", s.slots, maxParked)
+	}
+	if s.replicaMB < 0 || s.replicaMB > maxReplicaMB {
+		return cfg, fmt.Errorf("replica-memory: %d MiB; 0 to %d are possible", s.replicaMB, maxReplicaMB)
 	}
 	if err := cfg.Dataplane.Validate(); err != nil {
 		return cfg, err

@@ -73,6 +73,7 @@ func TestBadSettings(t *testing.T) {
 		{"config is no key", oneChain + "config: x\n", nil, nil, 5, "unknown key"},
 		{"bad environment", oneChain, map[string]string{"GRANULE_WORKERS": "many"}, nil, 0, "GRANULE_WORKERS"},
 		{"contradiction", oneChain, nil, []string{"--worker-timeout", "3s"}, 0, "must be below max-delay"},
+		{"replicas of less than nothing", oneChain, nil, []string{"--replica-memory", "-1"}, 0, "0 to 65536 are possible"},
 		{"a death too few", oneChain, nil, []string{"--max-deaths", "1"}, 0, "2 to 100 are possible"},
 		{"no workers", oneChain, nil, []string{"--workers", "0"}, 0, "workers: 0"},
 		{"bad endpoint", oneChain, nil, []string{"--lambda", "ftp://x"}, 0, "--lambda ftp://x"},
