@@ -105,7 +105,7 @@ alert tcp any any -> any any (msg:"tcp"; flow:established,to_server; content:"ov
 	for i := range capture {
 		capture[i].Time = conn[0].Time + int64(i)*1e6
 	}
-	s := nftest.Stage{NFs: []string{"ids: {rules: [r]}"}, Files: map[string]string{"r": rules}}
+	s := nftest.Stage{NFs: []string{"ids: {rules: [r], memory: 2}"}, Files: map[string]string{"r": rules}, Flows: 64}
 	if got := count(replay(t, s, capture, 16)); got["1"] != 12 || got["2"] != 1 {
 		t.Fatalf("alerts by sid: %v, want 12 of 1 and 1 of 2", got)
 	}
