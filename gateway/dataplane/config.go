@@ -121,8 +121,6 @@ type Hooks struct {
 	// Events and Report: what workers say; slices are borrowed for the call.
 	Events func(shard int, lines []byte, lost uint32)
 	Report func(shard int, worker uint32, json []byte)
-	// State is a delta of a worker's state, to be applied to the replica.
-	State func(shard int, worker uint32, pool int, delta []byte)
 }
 
 // withDefaults gives every hook something to call.
@@ -141,9 +139,6 @@ func (h Hooks) withDefaults() Hooks {
 	}
 	if h.Report == nil {
 		h.Report = func(int, uint32, []byte) {}
-	}
-	if h.State == nil {
-		h.State = func(int, uint32, int, []byte) {}
 	}
 	return h
 }
