@@ -23,6 +23,9 @@ func TestImpossibleNumbersAreRefused(t *testing.T) {
 		{"--slots=-5", "slots: -5"},
 		{"--slots=9999999", "slots: 9999999"},
 		{"--worker-join=0s", "worker-join: 0s"},
+		{"--workers=128", "choose at most 128 a stage"}, // one stands by
+		{"--workers=4096", "a shard can be connected to 256"},
+		{"--standby=9223372036854775807", "a shard can be connected to 256"},
 		{"--flow-idle=-1s", "flow-idle: -1s"},
 		{"--flush-after=3s", "flush-after: 3s"},
 	} {

@@ -131,6 +131,7 @@ func (s *runSettings) load(fs *pflag.FlagSet, lookup func(string) (string, bool)
 	s.dp.FailureClosed = s.onWorkerFailure == "closed"
 	s.dp.OverloadClosed = s.onOverload == "closed"
 	s.workers.Lifetime, s.workers.JoinTimeout = s.fleet.Lifetime, s.fleet.Join
+	s.workers.Pools = p.stageNames()
 	s.fleet.TLS = s.relayTLS == "on"
 	s.fleet.Whole = s.ship == shipFull
 	if err := s.cloud(); err != nil {

@@ -54,6 +54,9 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("workers: %d; 1 to %d are possible", c.Seats, dataplane.SubFlows)
 	case c.Standby < 0:
 		return fmt.Errorf("standby: %d; 0 or more is expected", c.Standby)
+	case 2*max(len(c.Pools), 1)*(c.Seats+min(c.Standby, dataplane.MaxWorkers)) > dataplane.MaxWorkers:
+		return fmt.Errorf("workers: %d, and standby: %d; for %d stages that is %d workers, and as many more while a configuration is rolled out or all are replaced at once; a shard can be connected to %d: choose at most %d a stage, standby included, or fewer stages",
+			c.Seats, c.Standby, max(len(c.Pools), 1), max(len(c.Pools), 1)*(c.Seats+min(c.Standby, dataplane.MaxWorkers)), dataplane.MaxWorkers, dataplane.MaxWorkers/2/max(len(c.Pools), 1))
 	case c.Conns < 1:
 		return fmt.Errorf("connections a worker: %d; at least one is expected", c.Conns)
 	case c.JoinTimeout <= 0:

@@ -25,8 +25,9 @@ type Pool [SubFlows]uint32
 
 const noConn = ^uint16(0)
 
-// maxConns is how many workers a shard is connected to at most.
-const maxConns = 256
+// MaxWorkers is how many workers a shard is connected to at most, over all stages: those with a seat, those that stand by,
+// and for the time of a hand-over their successors.
+const MaxWorkers = 256
 
 // conn is a connection and what waits for room on it.
 type conn struct {

@@ -76,7 +76,7 @@ func NewShard(id int, cfg Config, q Queue, hooks Hooks) (*Shard, error) {
 	s := &Shard{cfg: cfg, hooks: hooks.withDefaults(), id: id, ports: q.Ports, unplaced: newQueue(), began: time.Now()}
 	s.flows = flowtable.New(flowtable.Config{Flows: cfg.Flows, IdleNS: cfg.FlowIdle.Nanoseconds(), Seed: cfg.Seed})
 	s.slots = newSlotTable(cfg.Slots)
-	s.conns = make([]conn, maxConns)
+	s.conns = make([]conn, MaxWorkers)
 	s.route = make([][SubFlows]uint16, len(cfg.Stages))
 	s.held = make([][SubFlows]uint32, len(cfg.Stages))
 	s.scratch = make([]uint32, 0, cfg.Slots)
