@@ -16,7 +16,8 @@ type plan struct {
 	chains   []dataplane.Chain
 	stages   []dataplane.Stage
 	classify dataplane.Classifier
-	bundles  []bundle // one a stage
+	bundles  []bundle        // one a stage
+	nfs      [][]nf.BundleNF // one a stage: names and places of its functions
 	places   []chain.Place
 	matches  []string // one a chain, as written
 	path     string   // of the configuration
@@ -57,6 +58,7 @@ func newPlan(path string, compiled *chain.Plan, ship string) (*plan, error) {
 				return nil, tooLarge(&s.Bundle, n)
 			}
 			s.Pipeline = nil // it has been checked; what it holds is the workers' to hold
+			p.nfs = append(p.nfs, s.Bundle.NFs)
 			p.bundles = append(p.bundles, b)
 		}
 	}

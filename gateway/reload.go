@@ -160,6 +160,20 @@ func (p *plan) fits(running *plan) (all nf.Problems) {
 			all = append(all, p.places[i].Problem("chain %s: its functions want %s at one worker; those that are running want %s: that can't change at runtime, restart the gateway for it",
 				c.Name, chain.AffinityWords(nf.Affinity(c.Affinity)), chain.AffinityWords(nf.Affinity(r.Affinity))))
 		}
+		for s := range min(c.Stages, r.Stages) {
+			all = append(all, displaced(p.nfs[c.First+s], running.nfs[r.First+s])...)
+		}
+	}
+	return all
+}
+
+// displaced names functions that stand where others run: what those know of flows is handed to the place, not the name.
+func displaced(now, running []nf.BundleNF) (all nf.Problems) {
+	for i := range min(len(now), len(running)) {
+		if f := &now[i]; f.Name != running[i].Name {
+			all = append(all, nf.Problem{File: f.File, Line: f.Line, Column: f.Column, Message: fmt.Sprintf(
+				"found %s; expected %s, which is running here: at runtime functions can be added behind a stage's others, or its last taken away; restart the gateway for the rest", f.Name, running[i].Name)})
+		}
 	}
 	return all
 }

@@ -112,8 +112,11 @@ func TestReloadRollsOutWhatChanged(t *testing.T) {
 		t.Errorf("a reload without a change said: %s", said)
 	}
 	r.runs(4)
-	if c := r.a.status().Configuration; c.Reloads != 5 || c.Failures != 0 || len(c.Refused)+len(c.Waiting) != 0 {
-		t.Errorf("%+v; expected five reloads and nothing wrong", c)
+	r.write("granule.yaml", acceptAll+"        - counter: {}\n") // behind the others
+	r.reload()
+	r.runs(5)
+	if c := r.a.status().Configuration; c.Reloads != 6 || c.Failures != 0 || len(c.Refused)+len(c.Waiting) != 0 {
+		t.Errorf("%+v; expected six reloads and nothing wrong", c)
 	}
 }
 
@@ -132,6 +135,7 @@ func TestReloadRefusesWhatIsWrong(t *testing.T) {
 		{"a file that is not there", strings.Replace(acceptAll, "edge.nft", "no.nft", 1), acceptRules, []string{"granule.yaml:4:", "no.nft"}},
 		{"a new chain", two, acceptRules, []string{"granule.yaml:5:11", "found edge, other; expected edge", "restart"}},
 		{"another stage", acceptAll + "      - - counter: {}\n", acceptRules, []string{"granule.yaml:2:11", "found 2 stages; expected 1", "restart"}},
+		{"another function", strings.Replace(acceptAll, "firewall: {rules: edge.nft}", "counter: {}", 1), acceptRules, []string{"granule.yaml:4:20", "found counter; expected firewall"}},
 		{"another affinity", strings.Replace(acceptAll, "firewall: {rules: edge.nft}", "nat: {addresses: [192.0.2.1]}", 1), acceptRules, []string{"granule.yaml:2:11", "that can't change at runtime"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
