@@ -2,13 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 )
 
 func checkCommand() *cobra.Command {
 	var config string
-	var asJSON bool
+	var asJSON, strict bool
 	var offline offlineSettings
 	cmd := &cobra.Command{
 		Use:   "check --config granule.yaml",
@@ -17,7 +19,8 @@ func checkCommand() *cobra.Command {
 
 What is wrong is told with file, line and column, what was found and what was expected, all of it at once, and the exit
 status is 1. Otherwise it prints the plan: which flows take which chain, the stages, what each ships and gets back, its
-memory, the size of what its workers are handed, and of each rule file how much of it loads.`,
+memory, the size of what its workers are handed, and of each rule file how much of it loads. Signatures that are left out
+are named; with --strict they make the exit status 1.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			plan, cfg, err := offline.compile(cmd, config, 1, true)
@@ -32,15 +35,21 @@ memory, the size of what its workers are handed, and of each rule file how much 
 				return err
 			}
 			if asJSON {
-				return printJSON(cmd.OutOrStdout(), report)
+				err = printJSON(cmd.OutOrStdout(), report)
+			} else {
+				err = report.print(cmd.OutOrStdout())
 			}
-			return report.print(cmd.OutOrStdout())
+			if files := report.leftOut(); strict && len(files) > 0 {
+				err = errors.Join(err, fmt.Errorf("%d of %d rules of %s are left out, and --strict takes none: correct or remove them", files[0].LeftOut, files[0].Loaded+files[0].LeftOut, files[0].Name))
+			}
+			return err
 		},
 	}
 	fs := cmd.Flags()
 	fs.SortFlags = false
 	fs.StringVarP(&config, "config", "c", "granule.yaml", "the configuration `file`")
 	fs.BoolVar(&asJSON, "json", false, "print the plan, or the problems, as JSON")
+	fs.BoolVar(&strict, "strict", false, "fail if any rule of a file is left out")
 	offline.register(fs)
 	return cmd
 }

@@ -155,10 +155,30 @@ func newCheckStage(s *chain.Stage) (checkStage, error) {
 	return out, nil
 }
 
+// leftOut are the files of which rules are left out, each once: stages that share a file say the same of it.
+func (r *checkReport) leftOut() (files []checkFile) {
+	seen := map[string]bool{}
+	for _, c := range r.Chains {
+		for _, s := range c.Stages {
+			for _, f := range s.Files {
+				if f.LeftOut > 0 && !seen[f.Name] {
+					seen[f.Name] = true
+					files = append(files, f)
+				}
+			}
+		}
+	}
+	return files
+}
+
 // print writes the plan for a person.
 func (r *checkReport) print(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: all right\n", r.Config)
+	fmt.Fprintf(&b, "%s: all right", r.Config)
+	for _, f := range r.leftOut() {
+		fmt.Fprintf(&b, ", but %d of %d rules of %s are left out", f.LeftOut, f.Loaded+f.LeftOut, f.Name)
+	}
+	b.WriteByte('\n')
 	for _, p := range r.Warnings {
 		fmt.Fprintf(&b, "warning: %s:%d:%d: %s\n", p.File, p.Line, p.Column, p.Message)
 	}

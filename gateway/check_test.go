@@ -73,7 +73,7 @@ func TestCheckTellsThePlan(t *testing.T) {
 		t.Fatal(err)
 	}
 	out = regexp.MustCompile(`\d+ (bytes|KiB|MiB); its invocation carries \d+ bytes`).ReplaceAllString(out, "N; its invocation carries N")
-	const want = `granule.yaml: all right
+	const want = `granule.yaml: all right, but 1 of 2 rules of odd.rules are left out
 warning: granule.yaml:12:11: chain never is never taken: chain rest before it takes every flow; give that one a match, or change their order
 
 chain edge: ip or ip6
@@ -107,6 +107,17 @@ flows that no chain wants: drop
 `
 	if out != want {
 		t.Errorf("says\n%s\nwant\n%s", out, want)
+	}
+}
+
+func TestCheckStrict(t *testing.T) {
+	out, err := runCheck(t, plausible, "--strict")
+	if err == nil || !strings.Contains(err.Error(), "1 of 2 rules of odd.rules are left out") || !strings.HasPrefix(out, "granule.yaml: all right, but 1 of 2") {
+		t.Errorf("error %v, output %s", err, out)
+	}
+	whole := map[string]string{"granule.yaml": "chains: [{name: a, stages: [[firewall: {rules: edge.nft}]]}]\n", "edge.nft": edgeRules}
+	if out, err = runCheck(t, whole, "--strict"); err != nil || !strings.HasPrefix(out, "granule.yaml: all right\n") {
+		t.Errorf("error %v, output %s", err, out)
 	}
 }
 
