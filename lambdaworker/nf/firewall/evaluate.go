@@ -229,10 +229,13 @@ func (f *Firewall) run(b *nf.Batch, i uint16, v *view, rule *step) (verdictKind,
 				return goOn, 0
 			}
 		case opMap:
-			if e := f.find(v, o); e != nil && e != errAbsent {
+			e := f.find(v, o)
+			if e == nil || e == errAbsent {
+				return goOn, 0
+			}
+			if e.verdict != goOn {
 				return e.verdict, e.chain
 			}
-			return goOn, 0
 		}
 	}
 	return goOn, 0

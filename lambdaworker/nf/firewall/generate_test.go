@@ -87,7 +87,7 @@ func (g *generator) not() string {
 // match makes a match for a rule whose network and transport protocol are what l3 and l4 name; empty ones are chosen
 // when needed.
 func (g *generator) match(l3, l4 *string) string {
-	switch g.IntN(13) {
+	switch g.IntN(17) {
 	case 0, 1, 2:
 		if *l3 == "" {
 			*l3 = pick(g, "ip", "ip", "ip6")
@@ -151,6 +151,15 @@ func (g *generator) match(l3, l4 *string) string {
 			return "meta nfproto " + map[string]string{"ip": "ipv4", "ip6": "ipv6"}[*l3]
 		}
 		return "meta nfproto != ipv4"
+	case 12:
+		return g.rare(l3, l4)
+	case 13:
+		if *l3 == "" && g.IntN(3) == 0 {
+			*l3 = "ip"
+			return pick(g, "meta protocol ip", "ether type ip")
+		}
+		return pick(g, "meta protocol { ip, ip6 }", "meta protocol != ip6", "ether type != vlan", "pkttype host",
+			"meta pkttype { broadcast, multicast }", "pkttype != unicast", "iifname \"in*\"", "oifname \"o*\"", "iifname != in*")
 	case 11:
 		if *l3 == "ip6" || *l4 != "" && *l4 != "tcp" {
 			return "meta length >= 60"
@@ -159,6 +168,31 @@ func (g *generator) match(l3, l4 *string) string {
 		return "ip saddr . tcp dport " + pick(g, "", "!= ") + "{ 10.1.2.3 . 80, 10.0.0.0/8 . 443, 172.16.5.9 . 1-1023 }"
 	}
 	return "meta l4proto != udp"
+}
+
+// rare makes a match on fields that few rules ask for.
+func (g *generator) rare(l3, l4 *string) string {
+	if *l4 == "tcp" {
+		return pick(g, "tcp sequence 0", "tcp sequence != 0", "tcp ackseq < 5", "tcp doff 5", "tcp doff > 5", "tcp urgptr 0", "tcp checksum > 30000")
+	}
+	if *l4 == "udp" {
+		return pick(g, "udp checksum != 0", "udp checksum < 0x8000", "udp length > 20")
+	}
+	if *l4 == "" && g.IntN(4) == 0 && *l3 != "ip" {
+		*l3, *l4 = "ip6", "icmpv6"
+		return pick(g, "icmpv6 id 0", "icmpv6 sequence 0-7", "icmpv6 type echo-reply icmpv6 id 0")
+	}
+	if *l3 == "" {
+		*l3 = pick(g, "ip", "ip6")
+	}
+	if *l3 == "ip" {
+		if *l4 == "" && g.IntN(3) == 0 {
+			*l4 = "icmp"
+			return pick(g, "icmp id 0", "icmp sequence 0", "icmp sequence != 0", "icmp type echo-request icmp id < 100")
+		}
+		return pick(g, "ip version 4", "ip hdrlength 5", "ip hdrlength > 5", "ip ecn not-ect", "ip ecn ce", "ip ecn { ect0, ce }", "ip ecn != not-ect")
+	}
+	return pick(g, "ip6 version 6", "ip6 ecn not-ect", "ip6 ecn ce", "frag more-fragments 1", "frag more-fragments 0", "frag id > 0", "frag frag-off 0", "frag nexthdr udp", "exthdr frag missing")
 }
 
 // verdict makes the end of a rule; chains are those that it may jump to.
@@ -181,7 +215,7 @@ func (g *generator) verdict(chains []string) string {
 	case 8:
 		return "goto " + pick(g, chains...)
 	}
-	return fmt.Sprintf("udp dport vmap { 1-53 : accept, 80 : drop, 443 : jump %s, 8080 : continue }", pick(g, chains...))
+	return fmt.Sprintf("udp dport vmap { 1-53 : accept, 80 : drop, 443 : jump %s, 8080 : continue%s }%s", pick(g, chains...), pick(g, "", "", ", * : continue", ", * : drop"), pick(g, "", "", " counter", " counter name shared accept"))
 }
 
 func (g *generator) rule(chains []string) string {
@@ -197,7 +231,7 @@ func (g *generator) rule(chains []string) string {
 		parts = append(parts, pick(g, "limit rate 100/second", "limit rate over 50/second burst 3 packets", "limit rate 20 kbytes/second burst 1 kbytes"))
 	}
 	if g.IntN(3) > 0 || len(parts) == 0 {
-		parts = append(parts, "counter")
+		parts = append(parts, pick(g, "counter", "counter", "counter", "counter", "counter name \"shared\""))
 	}
 	v := g.verdict(chains)
 	if strings.HasPrefix(v, "udp") && l4 != "" && l4 != "udp" {
@@ -211,6 +245,7 @@ func (g *generator) rules(n int) string {
 	var b strings.Builder
 	b.WriteString("table inet filter {\n")
 	b.WriteString("\tset hosts4 {\n\t\ttype ipv4_addr\n\t\tflags interval\n\t\telements = { 10.1.2.0/24, 172.16.5.9, 192.0.2.1-192.0.2.7 }\n\t}\n")
+	b.WriteString("\tcounter shared {\n\t}\n")
 	b.WriteString("\tset ports {\n\t\ttype inet_service\n\t\tflags interval\n\t\telements = { 22, 79-80, 1024-40000 }\n\t}\n")
 	var chains []string
 	for i := range g.IntN(4) {

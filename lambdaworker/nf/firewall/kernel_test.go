@@ -274,7 +274,7 @@ func raiseTTL(frame []byte) {
 	binary.BigEndian.PutUint16(frame[24:], ^fold(sum(0, frame[14:34])))
 }
 
-var counterText = regexp.MustCompile(`counter packets (\d+) bytes (\d+)`)
+var counterText = regexp.MustCompile(`counter (?:\w+ \{\s+)?packets (\d+) bytes (\d+)`)
 
 func readCounters(listing string) []count {
 	var cs []count

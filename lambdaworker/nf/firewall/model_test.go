@@ -16,7 +16,8 @@ type model struct {
 	set      *ruleset
 	bases    []*chain
 	counters map[*op]*count
-	buckets  map[*op]*modelBucket
+	named    map[*namedCounter]uint64 // packets
+	buckets  map[*limitSpec]*modelBucket
 	track    *tracker
 }
 
@@ -25,7 +26,7 @@ type modelBucket struct {
 }
 
 func newModel(p *parser, bases []*chain, flows int) *model {
-	m := &model{set: p.set, bases: bases, counters: map[*op]*count{}, buckets: map[*op]*modelBucket{}}
+	m := &model{set: p.set, bases: bases, counters: map[*op]*count{}, named: map[*namedCounter]uint64{}, buckets: map[*limitSpec]*modelBucket{}}
 	m.track = newTracker(flows, &options{Timeouts: defaultTimeouts()})
 	return m
 }
@@ -90,6 +91,10 @@ func (m *model) rule(r *rule, v *view, p *nf.Packet) verdict {
 				return verdict{}
 			}
 		case opCounter:
+			if o.named != nil {
+				m.named[o.named]++
+				continue
+			}
 			if m.counters[o] == nil {
 				m.counters[o] = &count{}
 			}
@@ -107,7 +112,7 @@ func (m *model) rule(r *rule, v *view, p *nf.Packet) verdict {
 			if !ok || o.kind == opConcat && (e != nil) == o.negate || o.kind == opMap && e == nil {
 				return verdict{}
 			}
-			if o.kind == opMap {
+			if o.kind == opMap && e.verdict.kind != goOn {
 				return e.verdict
 			}
 		}
@@ -127,7 +132,7 @@ func (m *model) find(o *op, v *view) (*element, bool) {
 			}
 			all = all && e.spans[k].contains(x)
 		}
-		if all && found == nil {
+		if all && (found == nil || found.rest) {
 			found = e
 		}
 	}
@@ -137,7 +142,7 @@ func (m *model) find(o *op, v *view) (*element, bool) {
 // limit is nft_limit.c's arithmetic.
 func (m *model) limit(o *op, p *nf.Packet) bool {
 	l := o.limit
-	b := m.buckets[o]
+	b := m.buckets[l]
 	full := int64(l.period / l.rate * l.burst)
 	cost := int64(l.period / l.rate)
 	if l.bytes {
@@ -146,7 +151,7 @@ func (m *model) limit(o *op, p *nf.Packet) bool {
 	}
 	if b == nil {
 		b = &modelBucket{tokens: full, last: p.Time}
-		m.buckets[o] = b
+		m.buckets[l] = b
 	}
 	b.tokens = min(b.tokens+p.Time-b.last, full)
 	b.last = p.Time
@@ -204,10 +209,16 @@ func compareWithModel(t *testing.T, name, text string, ps []nftest.Packet) {
 	b.fw.Report(&r)
 	at := 0
 	for _, tb := range p.set.tables {
+		for _, c := range tb.named {
+			if have := r.Rules[at].Packets; have != m.named[c] || r.Rules[at].Line != c.pos.line {
+				t.Fatalf("%s: counter %s: %d packets, the model says %d\n%s", name, c.name, have, m.named[c], text)
+			}
+			at++
+		}
 		for _, c := range tb.chains {
 			for _, ru := range c.rules {
 				for i := range ru.ops {
-					if ru.ops[i].kind != opCounter {
+					if ru.ops[i].kind != opCounter || ru.ops[i].named != nil {
 						continue
 					}
 					var want count

@@ -14,7 +14,7 @@ func (p *parser) inSetMatch(r *rule, m op, ref fieldRef, not bool) {
 		})
 		return
 	}
-	elements := p.elementList([]datatype{info.kind}, false, nil)
+	elements := p.elementList([]datatype{info.kind}, false, nil, nil)
 	m.values = elementSpans(elements, info.bits, not)
 	r.ops = append(r.ops, m)
 }
@@ -23,12 +23,25 @@ func elementSpans(elements []element, bits int, not bool) spans {
 	s := make(spans, len(elements))
 	for i, e := range elements {
 		s[i] = e.spans[0]
+		if e.rest {
+			return spans{{hi: ones(bits)}} // the kernel asks for the rest after the negation, so that it matches then too
+		}
 	}
 	s = s.normal()
 	if not {
 		s = s.complement(ones(bits))
 	}
 	return s
+}
+
+// settleNegation makes a negated lookup with a `*` one that always matches: the kernel asks for the rest after the negation.
+func (o *op) settleNegation() {
+	for i := range o.elements {
+		if o.kind == opConcat && o.negate && o.elements[i].rest {
+			o.negate, o.elements = false, o.elements[i:i+1:i+1]
+			return
+		}
+	}
 }
 
 func (p *parser) setName() (string, position) {
@@ -83,13 +96,17 @@ func (p *parser) lookup(r *rule, refs []fieldRef) {
 		i := len(r.ops)
 		r.ops = append(r.ops, o)
 		t := p.table
-		p.later = append(p.later, func() { r.ops[i].elements = p.resolveSet(t, r, s, at, r.ops[i].fields, verdicts) })
+		p.later = append(p.later, func() {
+			r.ops[i].elements = p.resolveSet(t, r, s, at, r.ops[i].fields, verdicts)
+			r.ops[i].settleNegation()
+		})
 		return
 	}
 	if !p.peek().is("{") {
 		p.expected("a set in braces or @name")
 	}
-	o.elements = p.elementList(kinds, verdicts, nil)
+	o.elements = p.elementList(kinds, verdicts, nil, nil)
+	o.settleNegation()
 	if verdicts && len(kinds) == 1 {
 		p.checkOverlap(o.elements, true)
 	}

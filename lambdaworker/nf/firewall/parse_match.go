@@ -147,9 +147,13 @@ func (p *parser) implyEcho(r *rule, ref fieldRef) {
 		return
 	}
 	for _, o := range r.ops {
-		if o.kind == opMatch && o.field == typ {
-			return
+		if o.kind != opMatch || o.field != typ {
+			continue
 		}
+		if o.values != nil && len(o.values.normal().intersect(types)) == 0 || len(o.values.intersect(types.complement(ones(fields[typ].bits)))) > 0 {
+			p.fail(ref.pos, "%s behind a match on types without it; expected echo-request, echo-reply or both", ref.name)
+		}
+		return
 	}
 	r.ops = append(r.ops, op{kind: opMatch, pos: ref.pos, field: typ, mask: ones(fields[typ].bits), values: types})
 }

@@ -20,7 +20,7 @@ func (p *parser) rule(c *chain) {
 		ctx.l3 = packet.IPv6
 		r.ops = append(r.ops, equals(metaNFProto, 10, r.pos))
 	}
-	decided := false
+	decided, mapped, told := false, false, false
 	for {
 		t := p.peek()
 		if t.kind == tokBreak || t.kind == tokEOF || t.is("}") {
@@ -34,11 +34,13 @@ func (p *parser) rule(c *chain) {
 		if decided {
 			p.fail(t.pos, "found %s behind a verdict, where it has no effect; expected the end of the rule", t.found())
 		}
+		if mapped && !told {
+			told = true
+			p.warn(t.pos, "what stands behind vmap is done only where its element says continue: others decide, and a packet that none holds leaves the rule")
+		}
 		if startsMatch(t) {
 			p.match(r, c, &ctx)
-			if last := r.ops[len(r.ops)-1]; last.kind == opMap {
-				decided = true
-			}
+			mapped = mapped || r.ops[len(r.ops)-1].kind == opMap
 			continue
 		}
 		decided = p.action(r, &ctx)
@@ -57,10 +59,18 @@ func (p *parser) action(r *rule, ctx *ruleContext) bool {
 	case "counter":
 		p.take()
 		o.kind = opCounter
+		if p.acceptWord("name") {
+			p.useCounter(r, o)
+			return false
+		}
 		o.counter = p.counterStart()
 	case "limit":
 		p.take()
 		o.kind = opLimit
+		if p.acceptWord("name") {
+			p.useLimit(r, o)
+			return false
+		}
 		o.limit = p.limit()
 	case "log":
 		p.take()
@@ -113,9 +123,6 @@ func (p *parser) verdict() verdict {
 
 func (p *parser) counterStart() counterStart {
 	var c counterStart
-	if p.peek().word("name") {
-		p.fail(p.peek().pos, "named counters are not supported; expected a counter of the rule's own")
-	}
 	if p.acceptWord("packets") {
 		c.packets = p.number("a number of packets", 64)
 		if !p.acceptWord("bytes") {

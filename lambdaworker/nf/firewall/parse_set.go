@@ -28,6 +28,7 @@ func (p *parser) setBlock(isMap bool) {
 		p.fail(name.pos, "set %q has no type; expected `type` or `typeof` in it", s.name)
 	}
 	p.checkSet(s)
+	p.checkTimeouts(s)
 }
 
 func (p *parser) inSet(s *set) {
@@ -50,12 +51,12 @@ func (p *parser) inSet(s *set) {
 	case t.word("flags"):
 		p.take()
 		for ok := true; ok; ok = p.accept(",") {
-			switch f := p.expectWord("interval or constant"); f.text {
+			switch f := p.expectWord("interval, constant, timeout or dynamic"); f.text {
 			case "interval":
 				s.interval = true
-			case "constant":
+			case "constant", "timeout", "dynamic": // what changes elements is refused where it stands
 			default:
-				p.fail(f.pos, "sets with the flag %s are not supported: their elements change as packets pass; expected interval or constant", f.text)
+				p.fail(f.pos, "no flag of sets is named %q; expected interval, constant, timeout or dynamic", f.text)
 			}
 		}
 	case t.word("auto-merge"):
@@ -77,8 +78,15 @@ func (p *parser) inSet(s *set) {
 		p.take()
 		p.expect("=")
 		p.setElements(s)
-	case t.word("timeout"), t.word("gc-interval"), t.word("counter"):
-		p.fail(t.pos, "%s of a set is not supported; expected type, typeof, flags, auto-merge, size, policy, comment or elements", t.text)
+	case t.word("timeout"):
+		s.timeout = p.take().pos
+		p.duration()
+	case t.word("gc-interval"):
+		p.take()
+		p.duration()
+	case t.word("counter"):
+		p.take()
+		p.warn(t.pos, "elements of set %s are not counted one by one: rules count; the set matches as it would", s.name)
 	default:
 		p.expected("type, typeof, flags, auto-merge, size, policy, comment or elements")
 	}
@@ -112,10 +120,10 @@ func (p *parser) typeList() (ds []datatype, name string) {
 func (p *parser) setElements(s *set) {
 	p.remarks = &s.remarks
 	defer func() { p.remarks = nil }()
-	s.elements = append(s.elements, p.elementList(s.fields, s.verdicts, nil)...)
+	s.elements = append(s.elements, p.elementList(s.fields, s.verdicts, nil, s)...)
 	for _, e := range s.elements {
 		for _, x := range e.spans {
-			if x.lo != x.hi && !s.interval {
+			if x.lo != x.hi && !s.interval && !e.rest {
 				p.fail(e.pos, "a range or prefix in set %q, which has no `flags interval`; expected a single value or that flag", s.name)
 			}
 		}
@@ -124,7 +132,7 @@ func (p *parser) setElements(s *set) {
 
 // elementList parses `{ a, b-c, d/8 }`, with `: verdict` behind each if verdicts. into collects the elements of nested
 // lists, which come from variables.
-func (p *parser) elementList(kinds []datatype, verdicts bool, into []element) []element {
+func (p *parser) elementList(kinds []datatype, verdicts bool, into []element, of *set) []element {
 	open := p.expect("{")
 	p.skipBreaks()
 	if p.peek().is("}") {
@@ -135,19 +143,17 @@ func (p *parser) elementList(kinds []datatype, verdicts bool, into []element) []
 			p.fail(open.pos, "a list of elements starts here and does not end; expected a closing brace")
 		}
 		if p.peek().is("{") {
-			into = p.elementList(kinds, verdicts, into)
+			into = p.elementList(kinds, verdicts, into, of)
 		} else {
 			e := element{pos: p.peek().pos}
-			for i, k := range kinds {
-				if i > 0 {
-					p.expect(".")
+			if e.rest = p.accept("*"); e.rest {
+				for _, k := range kinds {
+					e.spans = append(e.spans, span{hi: ones(k.bits())})
 				}
-				e.spans = append(e.spans, p.value(k))
+			} else {
+				p.elementKey(&e, kinds)
 			}
-			if p.peek().word("comment") {
-				p.take()
-				p.comment()
-			}
+			p.elementOptions(of)
 			if verdicts {
 				p.skipBreaks()
 				p.expect(":")
@@ -178,7 +184,7 @@ func (p *parser) checkSet(s *set) {
 }
 
 func (p *parser) checkOverlap(elements []element, verdicts bool) {
-	sorted := slices.Clone(elements)
+	sorted := slices.DeleteFunc(slices.Clone(elements), func(e element) bool { return e.rest })
 	slices.SortStableFunc(sorted, func(a, b element) int {
 		return cmp.Or(a.spans[0].lo.cmp(b.spans[0].lo), b.spans[0].hi.cmp(a.spans[0].hi))
 	})

@@ -11,9 +11,6 @@ const burstDefault = 5
 
 // limit parses `rate [over] 10/second [burst 5 packets]` and `rate 10 mbytes/second [burst 1 mbytes]`.
 func (p *parser) limit() *limitSpec {
-	if p.peek().word("name") {
-		p.fail(p.peek().pos, "named limits are not supported; expected rate")
-	}
 	if !p.acceptWord("rate") {
 		p.expected("rate")
 	}
@@ -92,7 +89,7 @@ var logLevels = []string{"emerg", "alert", "crit", "err", "warn", "notice", "inf
 
 // log parses the options of `log` in any order.
 func (p *parser) log() *logSpec {
-	l := &logSpec{level: "warn", group: -1}
+	l, flags := &logSpec{level: "warn", group: -1}, false
 	for {
 		t := p.peek()
 		switch {
@@ -124,10 +121,35 @@ func (p *parser) log() *logSpec {
 			p.take()
 			p.number("a number", 32)
 		case t.word("flags"):
-			p.fail(t.pos, "flags of log are not supported: an event carries the addresses and ports already; expected prefix, level or group")
+			p.take()
+			p.logFlags()
+			if !flags {
+				p.warn(t.pos, "flags of log mean nothing here: an event carries addresses and ports, and no more of the headers")
+			}
+			flags = true
 		default:
 			return l
 		}
+	}
+}
+
+// logFlags parses `all`, `skuid`, `ether`, `ip options` and `tcp sequence,options`.
+func (p *parser) logFlags() {
+	t := p.expectWord("all, skuid, ether, ip options or tcp sequence,options")
+	switch t.text {
+	case "all", "skuid", "ether":
+	case "ip":
+		if !p.acceptWord("options") {
+			p.expected("options")
+		}
+	case "tcp":
+		for ok := true; ok; ok = p.accept(",") {
+			if !p.acceptWord("sequence") && !p.acceptWord("options") {
+				p.expected("sequence or options")
+			}
+		}
+	default:
+		p.fail(t.pos, "found %q; expected all, skuid, ether, ip options or tcp sequence,options", t.text)
 	}
 }
 

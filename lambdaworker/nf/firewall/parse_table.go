@@ -70,7 +70,7 @@ func (p *parser) tableOf(f family, name string) *table {
 			return t
 		}
 	}
-	t := &table{family: f, name: name, sets: map[string]*set{}, byName: map[string]*chain{}}
+	t := &table{family: f, name: name, sets: map[string]*set{}, limits: map[string]*limitSpec{}, byName: map[string]*chain{}}
 	p.set.tables = append(p.set.tables, t)
 	return t
 }
@@ -125,10 +125,16 @@ func (p *parser) inTable() {
 		p.end("the comment")
 	case t.word("flags"):
 		p.fail(t.pos, "flags of a table (dormant, owner) are not supported; expected chain, set or map")
-	case t.word("counter"), t.word("quota"), t.word("limit"), t.word("ct"), t.word("flowtable"), t.word("synproxy"), t.word("secmark"):
-		p.fail(t.pos, "named %s objects are not supported; expected chain, set or map", t.text)
+	case t.word("counter"):
+		p.take()
+		p.counterBlock()
+	case t.word("limit"):
+		p.take()
+		p.limitBlock()
+	case t.word("quota"), t.word("ct"), t.word("flowtable"), t.word("synproxy"), t.word("secmark"):
+		p.fail(t.pos, "named %s objects are nftables, but not of the subset that runs here; expected chain, set, map, counter or limit; "+subset, t.text)
 	default:
-		p.expected("chain, set or map")
+		p.expected("chain, set, map, counter or limit")
 	}
 }
 
@@ -226,15 +232,15 @@ func (p *parser) policy(c *chain) {
 // add parses the one-line commands: add table, add chain, add rule, add set, add map, add element.
 func (p *parser) add() {
 	p.take()
-	what := p.expectWord("table, chain, set, map, rule or element")
+	what := p.expectWord("table, chain, set, map, counter, limit, rule or element")
 	if what.text == "table" {
 		p.tableNamed()
 		return
 	}
 	switch what.text {
-	case "chain", "set", "map", "rule", "element":
+	case "chain", "set", "map", "counter", "limit", "rule", "element":
 	default:
-		p.fail(what.pos, "found add %q; expected table, chain, set, map, rule or element", what.text)
+		p.fail(what.pos, "found add %q; expected table, chain, set, map, counter, limit, rule or element", what.text)
 	}
 	f := p.family()
 	name := p.expectWord("a table's name")
@@ -253,6 +259,10 @@ func (p *parser) add() {
 		p.chainBlock(p.chainOf(t))
 	case "set", "map":
 		p.setBlock(what.text == "map")
+	case "counter":
+		p.counterBlock()
+	case "limit":
+		p.limitBlock()
 	case "rule":
 		c := p.expectWord("a chain's name")
 		ch := t.byName[c.text]

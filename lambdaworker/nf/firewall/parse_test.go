@@ -54,11 +54,12 @@ func TestInvalid(t *testing.T) {
 		{"flag name", inChain("tcp flags sin drop"), "4:13", "expected TCP flags"},
 		{"mask without comparison", inChain("tcp flags & rst drop"), "4:19", "expected a comparison"},
 		{"state name", inChain("ct state establishd accept"), "4:12", "expected a ct state"},
+		{"icmp id of another type", inChain("icmp type { echo-reply, redirect } icmp id 5 drop"), "4:38", "icmp id behind a match on types without it"},
 		{"icmp type name", inChain("icmp type echo accept"), "4:13", "expected an ICMP type"},
 		{"limit without unit", inChain("limit rate 10 accept"), "4:17", `expected "/" and a unit of time`},
 		{"limit unit", inChain("limit rate 10/fortnight accept"), "4:17", `found "fortnight"; expected second`},
 		{"zero limit", inChain("limit rate 0/second accept"), "4:14", "a rate of 0"},
-		{"named counter", inChain("counter name x accept"), "4:11", "named counters are not supported"},
+		{"named counter", inChain("counter name x accept"), "4:16", `no counter of table filter is named "x"`},
 		{"log level", inChain("log level loud"), "4:13", `found the level "loud"`},
 		{"reject type", inChain("reject with icmp teapot"), "4:20", "expected an ICMP code"},
 		{"reject reset of udp", inChain("udp dport 1 reject with tcp reset"), "4:27", "conflicting protocols: tcp behind a match on udp"},
@@ -73,7 +74,18 @@ func TestInvalid(t *testing.T) {
 		{"set of another type", "table inet f {\n\tset a { type ipv4_addr; }\n\tchain c { tcp dport @a accept; }\n}\n", "3:23", "holds elements of another type (ipv4_addr)"},
 		{"unknown type", "table inet f {\n\tset a { type ether_addr; }\n}\n", "2:15", `sets of type "ether_addr" are not supported`},
 		{"set without type", "table inet f {\n\tset a { flags interval; }\n}\n", "2:6", "has no type"},
-		{"dynamic set", "table inet f {\n\tset a { type ipv4_addr; flags dynamic; }\n}\n", "2:32", "change as packets pass"},
+		{"limit not declared", inChain("limit name x accept"), "4:14", `no limit of table filter is named "x"`},
+		{"counter twice", "table inet f {\n\tcounter a { }\n\tcounter a { }\n}\n", "3:10", "declared already"},
+		{"limit without rate", "table inet f {\n\tlimit a { }\n}\n", "2:8", "has no rate"},
+		{"quota", "table inet f {\n\tquota a { over 10 mbytes }\n}\n", "2:2", "named quota objects are nftables"},
+		{"flag of a set", "table inet f {\n\tset a { type ipv4_addr; flags dinamic; }\n}\n", "2:32", `no flag of sets is named "dinamic"`},
+		{"element that expires", "table inet f {\n\tset a { type ipv4_addr; flags timeout; elements = { 1.2.3.4 timeout 30m expires 5m } }\n}\n", "2:62", "would expire"},
+		{"elements that expire", "table inet f {\n\tset a { type ipv4_addr; flags timeout; timeout 1h30m; elements = { 1.2.3.4 } }\n}\n", "2:41", "would expire"},
+		{"update of a set", inChain("add @s { ip saddr }"), "4:3", `"add" is nftables, but not of the subset`},
+		{"word of a header", inChain("ct mark 1 accept"), "4:6", "\"ct mark\" is nftables, but not of the subset that runs here; expected state"},
+		{"raw payload", inChain("@th,16,16 53 accept"), "4:3", "raw payload"},
+		{"log flags", inChain("log flags some"), "4:13", "expected all, skuid"},
+		{"time", "table inet f {\n\tset a { type ipv4_addr; timeout 5x; }\n}\n", "2:34", "expected a time"},
 		{"set twice", "table inet f {\n\tset a { type ipv4_addr; }\n\tset a { type ipv4_addr; }\n}\n", "3:6", "declared already"},
 		{"variable", inChain("ip saddr $lan drop"), "4:13", `no variable is named "lan"`},
 		{"missing include", "include \"x.nft\"\n", "1:9", `include of "x.nft"`},
@@ -198,4 +210,46 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// One cause makes one message.
+func TestOneMessage(t *testing.T) {
+	for _, text := range []string{
+		"table inet f {\n\tset a { type ipv4_addr; flags interval, timeout; timeout 1h; gc-interval 1m; elements = { 1.2.3.0/24 timeout 30m, 5.6.7.8 timeout 10s } }\n}\n" + inChain("accept"),
+		"table inet n {\n\tchain c {\n\t\ttype nat hook prerouting priority 0; policy accept;\n\t}\n}\n",
+		"table inet n {\n\tchain c {\n\t\ttype nat hook forward priority 0; policy accept;\n\t}\n}\n",
+		"table inet n {\n\tchain c {\n\t\ttype filter hook ingress device eth0 priority 0; policy drop;\n\t}\n}\n",
+		"table bridge f {\n\tchain c {\n\t\ttype filter hook forward priority 0; policy accept;\n\t\tip saddr 1.2.3.4 drop\n\t}\n}\n" + inChain("accept"),
+		inChain("tcp dport 22 meter m { ip saddr limit rate 3/minute } accept"),
+	} {
+		_, err := tryBuild("{rules: r}", map[string]string{"r": text})
+		var ps nf.Problems
+		if !errors.As(err, &ps) || len(ps) != 1 {
+			t.Errorf("%v; expected one problem of\n%s", err, text)
+		}
+	}
+}
+
+// What loads and is not done as written, or is odd, is warned about.
+func TestWarnings(t *testing.T) {
+	const set = "\tset s { type ipv4_addr; %s }\n"
+	for _, c := range []struct{ text, warned string }{
+		{inChain(`log flags all drop`), "4:7: flags of log mean nothing here"},
+		{inChain(`log prefix "x" flags tcp sequence,options flags ip options`), "4:18: flags of log"},
+		{inChain(`ip saddr 10/8 drop`), "4:12: nft reads 10 as the address 0.0.0.10"},
+		{inChain(`tcp dport vmap { 22 : continue } counter`), "4:36: what stands behind vmap"},
+		{inChain(`iif "lo" accept`), `4:7: the interface "lo" is no port`},
+		{"table inet f {\n" + fmt.Sprintf(set, "counter; elements = { 1.2.3.4 counter packets 1 bytes 2 }") + "}\n" + inChain("accept"), "2:26: elements of set s are not counted"},
+		{"table inet f {\n" + fmt.Sprintf(set, "flags dynamic,timeout; timeout 1h") + "}\n" + inChain("accept"), "is empty and stays so"},
+		{inChain(`tcp dport vmap { 22 : accept, * : drop } comment "x"`), ""},
+		{inChain(`iifname "in*" oifname out* accept`), ""},
+		{"table inet f {\n" + fmt.Sprintf(set, "flags timeout; elements = { 1.2.3.4 }") + "}\n" + inChain("accept"), ""},
+	} {
+		got := loads(t, "{rules: r}", c.text)
+		if c.warned == "" {
+			expectWarnings(t, got)
+		} else {
+			expectWarnings(t, got, c.warned)
+		}
+	}
 }

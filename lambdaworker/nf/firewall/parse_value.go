@@ -89,6 +89,12 @@ func (p *parser) single(d datatype) u128 {
 
 func (p *parser) address(d datatype) u128 {
 	t := p.peek()
+	if v, err := parseNumber(t.text); err == nil && t.kind == tokNumber && d == addr4 && v <= ones(32).lo {
+		p.take()
+		a := netip.AddrFrom4([4]byte{byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)})
+		p.warn(t.pos, "nft reads %s as the address %s; write all four numbers", t.text, a)
+		return num(v)
+	}
 	if t.kind == tokNumber || t.kind == tokAddr6 {
 		a, err := netip.ParseAddr(t.text)
 		switch {

@@ -23,6 +23,9 @@ type program struct {
 	dport    smallField
 	layout   layout
 
+	namedAt map[*namedCounter]int32 // index of each
+	limitAt map[*limitSpec]int32
+
 	tracks  bool // some rule asks for ct state
 	rejects bool
 }
@@ -112,7 +115,11 @@ func compile(set *ruleset, bases []*chain) *program {
 	}
 	p.rules = make([]step, n)
 	w := wishes{keys: make([]ruleKey, n)}
+	p.namedAt, p.limitAt = map[*namedCounter]int32{}, map[*limitSpec]int32{}
 	for _, t := range set.tables {
+		for _, c := range t.named {
+			p.namedAt[c] = p.addCounter(c.pos, c.start)
+		}
 		for _, c := range t.chains {
 			for i, r := range c.rules {
 				if !seen[c] {
@@ -135,14 +142,14 @@ func compile(set *ruleset, bases []*chain) *program {
 
 func (p *program) unreached(r *rule) {
 	for i := range r.ops {
-		if r.ops[i].kind == opCounter {
-			p.addCounter(r, r.ops[i].counter)
+		if r.ops[i].kind == opCounter && r.ops[i].named == nil {
+			p.addCounter(r.pos, r.ops[i].counter)
 		}
 	}
 }
 
-func (p *program) addCounter(r *rule, start counterStart) int32 {
-	p.counters = append(p.counters, counterPlace{r.pos.file, r.pos.line, start})
+func (p *program) addCounter(at position, start counterStart) int32 {
+	p.counters = append(p.counters, counterPlace{at.file, at.line, start})
 	return int32(len(p.counters) - 1)
 }
 
@@ -290,10 +297,19 @@ func (p *program) op(r *rule, o *op) compiledOp {
 			c.one, c.values = o.values[0], nil
 		}
 	case opCounter:
-		c.index = p.addCounter(r, o.counter)
+		if o.named != nil {
+			c.index = p.namedAt[o.named]
+		} else {
+			c.index = p.addCounter(r.pos, o.counter)
+		}
 	case opLimit:
-		c.index = int32(len(p.limits))
-		p.limits = append(p.limits, o.limit)
+		at, shared := p.limitAt[o.limit]
+		if !shared {
+			at = int32(len(p.limits))
+			p.limitAt[o.limit] = at
+			p.limits = append(p.limits, o.limit)
+		}
+		c.index = at
 	case opReject:
 		p.rejects = true
 	case opVerdict:
@@ -301,7 +317,11 @@ func (p *program) op(r *rule, o *op) compiledOp {
 	case opConcat, opMap:
 		for i := range o.elements {
 			e := &o.elements[i]
-			c.elements = append(c.elements, compiledElement{spans: e.spans, order: i, verdict: e.verdict.kind, chain: chainIndex(&e.verdict)})
+			order := i
+			if e.rest {
+				order = len(o.elements)
+			}
+			c.elements = append(c.elements, compiledElement{spans: e.spans, order: order, verdict: e.verdict.kind, chain: chainIndex(&e.verdict)})
 		}
 		slices.SortStableFunc(c.elements, func(a, b compiledElement) int { return a.spans[0].lo.cmp(b.spans[0].lo) })
 		var reach u128

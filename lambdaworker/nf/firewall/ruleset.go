@@ -22,6 +22,8 @@ type table struct {
 	family family
 	name   string
 	sets   map[string]*set
+	named  []*namedCounter // in the order of the file
+	limits map[string]*limitSpec
 	chains []*chain // in the order of the file
 	byName map[string]*chain
 }
@@ -36,6 +38,8 @@ type set struct {
 	merge    bool
 	verdicts bool
 	elements []element
+	timeout  position // of its elements, where it says one
+	expires  position // of the first element that says one itself
 	remarks  []remark
 }
 
@@ -43,6 +47,7 @@ type set struct {
 type element struct {
 	pos     position
 	spans   []span
+	rest    bool // `*`: what no other element holds
 	verdict verdict
 }
 
@@ -109,10 +114,18 @@ type op struct {
 	elements []element
 	negate   bool
 	counter  counterStart
+	named    *namedCounter // that opCounter counts in place of its own; nil: none
 	limit    *limitSpec
 	log      *logSpec
 	reject   rejectSpec
 	verdict  verdict
+}
+
+// namedCounter is a counter that rules share.
+type namedCounter struct {
+	name  string
+	pos   position
+	start counterStart
 }
 
 // counterStart is the value that `counter packets N bytes M` starts from.
