@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -21,7 +20,6 @@ func TestEveryProblemIsALine(t *testing.T) {
 		before, after, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "granule.yaml:")
 		if ok {
 			line = before[:strings.LastIndex(before, " ")+1] + "granule.yaml:" + after
-			before = filepath.Base(before)
 		}
 		got = append(got, strings.TrimSuffix(line, "\n"))
 	}

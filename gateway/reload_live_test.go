@@ -26,7 +26,7 @@ func (l *live) arrives(port int) uint64 {
 	if err != nil {
 		l.t.Error(err)
 	}
-	return uint64(r.Received)
+	return r.Received
 }
 
 func (l *live) hup() {

@@ -109,7 +109,9 @@ func (s *runSettings) load(fs *pflag.FlagSet, lookup func(string) (string, bool)
 	compiled, err := loadChains(s.config, func(keys []chain.Key) error {
 		s.keys = keys
 		return settle(fs, keys, lookup)
-	}, func() chain.Options { return chain.Options{Seed: s.seed, Fails: failure(s.onWorkerFailure), NoEvents: s.events == ""} })
+	}, func() chain.Options {
+		return chain.Options{Seed: s.seed, Fails: failure(s.onWorkerFailure), NoEvents: s.events == ""}
+	})
 	if err != nil {
 		return cfg, err
 	}
