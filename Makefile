@@ -1,8 +1,9 @@
-# make build   both binaries, static: bin/granule, bin/bootstrap (this machine), dist/bootstrap-{amd64,arm64}.zip by `make artifact`
+# make build   both binaries, static: bin/granule, bin/bootstrap (this machine)
+# make artifact  what Lambda takes: dist/bootstrap-{amd64,arm64}.zip, for provided.al2023
 # make demo    the whole thing on this machine, in namespaces of its own
 # make test    every test; what needs root and has none is skipped by name
 # make check   formatting, vet, lint, generated files, every benchmark once, every fuzz target for a moment
-# make bench   the figures of README.md, as ratios
+# make bench   the figures of perf/README.md, as ratios
 # make fuzz    every fuzz target for FUZZTIME
 SHELL    := /bin/bash
 GO       ?= go
@@ -18,7 +19,8 @@ build:
 
 artifact:
 	for arch in amd64 arm64; do \
-	  GOOS=linux GOARCH=$$arch $(BUILD) -tags lambda.norpc -o dist/$$arch/bootstrap ./lambdaworker || exit 1; done
+	  GOOS=linux GOARCH=$$arch $(BUILD) -tags lambda.norpc -o dist/$$arch/bootstrap ./lambdaworker && \
+	  $(GO) run ./perf/lambdazip dist/$$arch/bootstrap dist/bootstrap-$$arch.zip || exit 1; done
 
 demo: build
 	bin/granule demo --bootstrap bin/bootstrap
