@@ -28,5 +28,5 @@ var demoFiles = map[string]string{
 `,
 }
 
-// demoFlags: a second worker has joined and waits, and one that hangs is given up soon.
+// demoFlags: one worker has the seat, and a second has joined and waits, so that the kill costs no start. All else is as by default.
 var demoFlags = []string{"--workers", "1", "--standby", "1"}
