@@ -122,20 +122,6 @@ func (c *Conn) LastPong() int64 { return c.pong }
 // Outstanding calls f for every reference that was added and has no verdict, in the order of Add.
 func (c *Conn) Outstanding(f func(ref uint64)) { c.owed.each(f) }
 
-// InFlight returns how many packets, and bytes of frames, were added and are not answered.
-func (c *Conn) InFlight() (packets, bytes int) {
-	return int(c.owed.tail - c.owed.head), c.owed.bytes + c.builder.Size()
-}
-
-// OldestUnanswered returns the time of the oldest packet without a verdict; 0 if there is none.
-func (c *Conn) OldestUnanswered() int64 {
-	if b := c.owed.oldest(); b != nil {
-		return b.oldest
-	}
-	_, oldest := c.Batched()
-	return oldest
-}
-
 // Batched returns how many packets wait in the batch that is not sealed yet, and the time of the oldest; 0 if there is none.
 func (c *Conn) Batched() (packets int, oldest int64) {
 	if n := c.builder.Len(); n > 0 {
@@ -143,10 +129,6 @@ func (c *Conn) Batched() (packets int, oldest int64) {
 	}
 	return 0, 0
 }
-
-// Reject breaks the connection for what a frame means rather than how it is written: a verdict that does not exist, a
-// rewritten packet that does not fit its slot. A Handler may call it; nothing more is delivered then.
-func (c *Conn) Reject() { c.fail(Broken, ReasonRejected) }
 
 // Close closes the socket, after telling the worker why if the socket takes it at once. Outstanding still answers.
 func (c *Conn) Close() {

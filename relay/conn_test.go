@@ -55,7 +55,7 @@ func TestBatchesLeaveAndAnswersComeBack(t *testing.T) {
 		!slices.Equal(k.data, []string{"delta", "headers", "frame"}) || k.number != 102<<8|wire.Outside {
 		t.Errorf("told %+v", k)
 	}
-	if n, bytes := c.InFlight(); n != 0 || bytes != 0 || len(outstandingOf(c)) != 0 || c.OldestUnanswered() != 0 {
+	if n, bytes := inFlight(c); n != 0 || bytes != 0 || len(outstandingOf(c)) != 0 || oldestUnanswered(c) != 0 {
 		t.Errorf("%d packets, %d bytes in flight", n, bytes)
 	}
 }
@@ -182,7 +182,8 @@ func TestALyingWorkerIsCutOff(t *testing.T) {
 	}
 }
 
-func TestRejectStopsDelivery(t *testing.T) {
+// A handler may close the connection for what a frame means: nothing more of it is delivered.
+func TestCloseStopsDelivery(t *testing.T) {
 	c, p := connPair(t, 0, noLimit)
 	c.Add(1, 1, false, 60, make([]byte, 60), true, 0)
 	c.Flush()
@@ -192,8 +193,8 @@ func TestRejectStopsDelivery(t *testing.T) {
 	w.Rewritten(0, wire.RewroteHeaders, []byte("x"))
 	out, _ := w.End()
 	p.send(out)
-	k := &collector{c: c, reject: true}
-	if s := c.Read(k); s != Broken || c.Reason() != ReasonRejected || !slices.Equal(k.told, []string{"rewritten"}) || len(outstandingOf(c)) != 1 {
+	k := &collector{c: c, closes: true}
+	if s := c.Read(k); s != Closed || c.Reason() != ReasonLocal || !slices.Equal(k.told, []string{"rewritten"}) || len(outstandingOf(c)) != 1 {
 		t.Errorf("%v, %v, told %v, %d outstanding", s, c.Reason(), k.told, len(outstandingOf(c)))
 	}
 }
@@ -232,7 +233,7 @@ func TestWindowAndCredit(t *testing.T) {
 					c.Flush()
 				}
 			}
-			if _, bytes := c.InFlight(); bytes > 10_000 || bytes < 9_700 {
+			if _, bytes := inFlight(c); bytes > 10_000 || bytes < 9_700 {
 				t.Errorf("%d bytes in flight", bytes)
 			}
 			c.Flush()
@@ -311,7 +312,7 @@ func TestTimesFarApartAreSeveralBatches(t *testing.T) {
 	if !slices.Equal(counts, []uint16{2, 1, 1}) {
 		t.Errorf("batches of %v", counts)
 	}
-	if at := c.OldestUnanswered(); at != 5e9 {
+	if at := oldestUnanswered(c); at != 5e9 {
 		t.Errorf("oldest %d", at)
 	}
 	c.Tick(7e9)
@@ -368,7 +369,7 @@ func TestOutstandingModel(t *testing.T) {
 				}
 				want = want[len(k.refs):]
 			}
-			if n, _ := c.InFlight(); n != len(want) {
+			if n, _ := inFlight(c); n != len(want) {
 				t.Fatalf("%d in flight, want %d", n, len(want))
 			}
 		}

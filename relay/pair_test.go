@@ -95,7 +95,7 @@ type collector struct {
 	refs     []uint64
 	verdicts []uint8
 	data     []string
-	reject   bool // Reject at the first rewritten packet
+	closes   bool // the connection, at the first rewritten packet
 	number   int64
 }
 
@@ -112,8 +112,8 @@ func (k *collector) Verdicts(refs []uint64, v uint8) {
 func (k *collector) Rewritten(ref uint64, what uint8, d []byte) {
 	k.told, k.data = append(k.told, "rewritten"), append(k.data, string(d))
 	k.number = int64(ref)<<8 | int64(what)
-	if k.reject {
-		k.c.Reject()
+	if k.closes {
+		k.c.Close()
 	}
 }
 func (k *collector) Inject(ref uint64, side uint8, d []byte) {
@@ -142,6 +142,20 @@ func (k *counter) Draining(int64)                  {}
 func outstandingOf(c *Conn) (refs []uint64) {
 	c.Outstanding(func(r uint64) { refs = append(refs, r) })
 	return refs
+}
+
+// inFlight returns how many packets, and bytes of frames, were added and are not answered.
+func inFlight(c *Conn) (packets, bytes int) {
+	return int(c.owed.tail - c.owed.head), c.owed.bytes + c.builder.Size()
+}
+
+// oldestUnanswered returns the time of the oldest packet without a verdict; 0 if there is none.
+func oldestUnanswered(c *Conn) int64 {
+	if b := c.owed.oldest(); b != nil {
+		return b.oldest
+	}
+	_, oldest := c.Batched()
+	return oldest
 }
 
 // tlsPair returns both ends' sessions of one handshake in memory.

@@ -26,21 +26,20 @@ type Reason uint8
 
 // Reasons. The faults of packages wire and record follow: see WireReason and RecordReason.
 const (
-	ReasonNone     Reason = iota
-	ReasonEOF             // the worker's end was closed without a word
-	ReasonBye             // the worker said goodbye
-	ReasonReset           // the worker's end reset the connection
-	ReasonTimeout         // the network did not acknowledge for too long
-	ReasonSocket          // any other error of the socket
-	ReasonLocal           // Close was called
-	ReasonRejected        // the caller refused what the frame meant: Reject
-	reasonWire            // + wire.Fault
-	reasonRecord   = reasonWire + Reason(wire.NumFaults)
-	NumReasons     = reasonRecord + Reason(record.NumFaults)
+	ReasonNone    Reason = iota
+	ReasonEOF            // the worker's end was closed without a word
+	ReasonBye            // the worker said goodbye
+	ReasonReset          // the worker's end reset the connection
+	ReasonTimeout        // the network did not acknowledge for too long
+	ReasonSocket         // any other error of the socket
+	ReasonLocal          // Close was called
+	reasonWire           // + wire.Fault
+	reasonRecord  = reasonWire + Reason(wire.NumFaults)
+	NumReasons    = reasonRecord + Reason(record.NumFaults)
 )
 
 var reasonNames = func() (names [NumReasons]string) {
-	copy(names[:], []string{"none", "eof", "bye", "reset", "timeout", "socket", "local", "rejected"})
+	copy(names[:], []string{"none", "eof", "bye", "reset", "timeout", "socket", "local"})
 	for f := range wire.NumFaults {
 		names[WireReason(f)] = "wire_" + f.String()
 	}
