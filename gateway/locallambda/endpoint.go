@@ -17,7 +17,7 @@ func (r Remote) Host(ctx context.Context) (string, error) {
 	o := c.Options()
 	e, err := o.EndpointResolverV2.ResolveEndpoint(ctx, lambda.EndpointParameters{Region: &o.Region, Endpoint: o.BaseEndpoint})
 	if err != nil {
-		return "", fmt.Errorf("Lambda endpoint in region %s: %w", o.Region, err)
+		return "", fmt.Errorf("endpoint of Lambda in region %s: %w", o.Region, err)
 	}
 	return e.URI.Host, nil
 }
