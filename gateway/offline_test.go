@@ -77,6 +77,7 @@ func runOffline(t *testing.T, yaml string, files map[string]string, in string, f
 	if err := fs.Parse(append([]string{"--config", filepath.Join(dir, "granule.yaml"), "--inside", "pcap:" + in, "--outside", "pcap:" + out, "--bootstrap", artifact}, flags...)); err != nil {
 		t.Fatal(err)
 	}
+	before := goroutines()
 	cfg, err := set.load(fs, func(string) (string, bool) { return "", false })
 	if err != nil {
 		t.Fatal(err)
@@ -92,6 +93,7 @@ func runOffline(t *testing.T, yaml string, files map[string]string, in string, f
 	if err := errors.Join(runErr, a.close()); err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Logf("the capture's end: %v", err)
 	}
+	noGoroutineLeft(t, before)
 	l := s.Ledger
 	if got, want := l.Forwarded+l.Bypassed+sum(l.Dropped)+l.InFlight, l.Received+l.Injected; got != want {
 		t.Errorf("the ledger does not close: %d in, %d accounted for", want, got)
@@ -115,19 +117,24 @@ func lanes(t *testing.T, path string) (lanes map[string][]string, frames int) {
 	for !port.Done() {
 		n := port.Receive(batch[:])
 		for _, f := range batch[:n] {
-			var in packet.Info
-			packet.Parse(f.Data, int(f.Wire), &in)
-			name := "other"
-			if in.Kind != packet.NotIP {
-				var k packet.Key
-				name = fmt.Sprint(in.Key(f.Data, &k), k)
-			}
+			name := laneOf(f.Data, int(f.Wire))
 			lanes[name] = append(lanes[name], fmt.Sprint(f.Time, f.Wire, string(f.Data)))
 			port.Release([]uint32{f.ID})
 			frames++
 		}
 	}
 	return lanes, frames
+}
+
+// laneOf names the flow and direction of a frame.
+func laneOf(frame []byte, onWire int) string {
+	var in packet.Info
+	packet.Parse(frame, onWire, &in)
+	if in.Kind == packet.NotIP {
+		return "other"
+	}
+	var k packet.Key
+	return fmt.Sprint(in.Key(frame, &k), k)
 }
 
 const acceptAll = `chains:
@@ -144,15 +151,11 @@ const acceptRules = `table inet filter {
 }
 `
 
-// joined writes the captures of a corpus folder, one after the other, as one: a gateway and its workers take longer to start
-// than any of them takes to cross.
-func joined(t *testing.T, folder string) string {
+// joined writes captures, one after the other, as one: a gateway and its workers take longer to start than any of them takes to
+// cross.
+func joined(t *testing.T, captures []string) string {
 	t.Helper()
-	captures, _ := filepath.Glob(filepath.Join(filepath.Dir(corpus(t, folder+"/manifest.json")), "*.pcap"))
-	if len(captures) == 0 {
-		t.Fatalf("no captures in the corpus folder %s", folder)
-	}
-	path := filepath.Join(t.TempDir(), folder+".pcap")
+	path := filepath.Join(t.TempDir(), "joined.pcap")
 	out, err := capture.Open(capture.Config{Write: path, Nanos: true})
 	if err != nil {
 		t.Fatal(err)
@@ -181,37 +184,41 @@ func joined(t *testing.T, folder string) string {
 
 // Whatever crosses the whole path comes out byte for byte, in the order of its flow, in every way of shipping.
 func TestOfflineIsTransparent(t *testing.T) {
-	in := joined(t, "traffic")
-	want, frames := lanes(t, in)
-	for _, ship := range []string{shipAuto, shipHeaders, shipFull} {
-		t.Run(ship, func(t *testing.T) {
-			out, s := runOffline(t, acceptAll, map[string]string{"edge.nft": acceptRules}, in, "--ship", ship)
-			if s.Ledger.Received != uint64(frames) {
-				t.Errorf("%d frames received, the capture has %d", s.Ledger.Received, frames)
-			}
-			if got, _ := lanes(t, out); !reflect.DeepEqual(got, want) {
-				t.Error("what left is not what came")
-			}
-		})
+	for _, whose := range []string{"own", "shared"} {
+		for _, ship := range []string{shipAuto, shipHeaders, shipFull} {
+			t.Run(whose+"/"+ship, func(t *testing.T) {
+				in := joined(t, captures(t, whose, "traffic"))
+				want, frames := lanes(t, in)
+				out, s := runOffline(t, acceptAll, map[string]string{"edge.nft": acceptRules}, in, "--ship", ship)
+				if s.Ledger.Received != uint64(frames) {
+					t.Errorf("%d frames received, the capture has %d", s.Ledger.Received, frames)
+				}
+				if got, _ := lanes(t, out); !reflect.DeepEqual(got, want) {
+					t.Error("what left is not what came")
+				}
+			})
+		}
 	}
 }
 
 // Nothing a capture holds crashes the path, and every packet of it is accounted for (runOffline checks the ledger).
 func TestOfflineSurvivesMalformed(t *testing.T) {
-	in := joined(t, "malformed")
-	_, frames := lanes(t, in)
-	for _, policy := range []string{"pass", "drop"} {
-		t.Run(policy, func(t *testing.T) {
-			_, s := runOffline(t, acceptAll, map[string]string{"edge.nft": acceptRules}, in, "--malformed", policy, "--on-worker-failure", "open")
-			if s.Ledger.Received != uint64(frames) {
-				t.Errorf("%d frames received, the capture has %d", s.Ledger.Received, frames)
-			}
-			if n := sum(s.Packets.Malformed); n == 0 {
-				t.Error("no packet is counted as malformed")
-			}
-			if s.Fleet.Lost+s.Fleet.Failed > 0 {
-				t.Errorf("%d workers were lost: a packet kills them", s.Fleet.Lost+s.Fleet.Failed)
-			}
-		})
+	for _, whose := range []string{"own", "shared"} {
+		for _, policy := range []string{"pass", "drop"} {
+			t.Run(whose+"/"+policy, func(t *testing.T) {
+				in := joined(t, captures(t, whose, "malformed"))
+				_, frames := lanes(t, in)
+				_, s := runOffline(t, acceptAll, map[string]string{"edge.nft": acceptRules}, in, "--malformed", policy, "--on-worker-failure", "open")
+				if s.Ledger.Received != uint64(frames) {
+					t.Errorf("%d frames received, the capture has %d", s.Ledger.Received, frames)
+				}
+				if n := sum(s.Packets.Malformed); n == 0 {
+					t.Error("no packet is counted as malformed")
+				}
+				if s.Fleet.Lost+s.Fleet.Failed > 0 {
+					t.Errorf("%d workers were lost: a packet kills them", s.Fleet.Lost+s.Fleet.Failed)
+				}
+			})
+		}
 	}
 }

@@ -21,7 +21,9 @@ func (o *orders) between(gateway string, worker uint32, slow bool) (string, erro
 	dialer := net.Dialer{}
 	if slow {
 		dialer.Control = func(_, _ string, c syscall.RawConn) (err error) {
-			if cerr := c.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, smallBuffer) }); cerr != nil {
+			if cerr := c.Control(func(fd uintptr) {
+				err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, smallBuffer)
+			}); cerr != nil {
 				return cerr
 			}
 			return err
