@@ -1,6 +1,10 @@
 package dataplane
 
-import "github.com/granule-nf/granule/ingress/packet"
+import (
+	"strings"
+
+	"github.com/granule-nf/granule/ingress/packet"
+)
 
 // Replica is what the workers of one stage know, as this shard has been told. It is used by the shard's thread alone.
 type Replica interface {
@@ -146,14 +150,20 @@ func (s *Shard) endTakeover(c *conn, id uint16) {
 	s.beginTakeover(c, id) // what was routed to it meanwhile
 }
 
-// forget empties the replicas of stages whose functions are others in another layout: to those, that state means nothing.
+// forget empties the replicas of stages whose functions are others in another layout, or in another order: state names its function
+// by its place.
 func (s *Shard) forget(next []Stage) {
 	for pool := range next {
-		if r := s.replica(pool); r != nil && pool < len(s.cfg.Stages) && next[pool].Functions != s.cfg.Stages[pool].Functions {
+		if r := s.replica(pool); r != nil && pool < len(s.cfg.Stages) && !goesOn(s.cfg.Stages[pool].Functions, next[pool].Functions) {
 			r.Forget()
 			s.held[pool] = [SubFlows]uint32{}
 		}
 	}
+}
+
+// goesOn reports whether the functions of two layouts are the same as far as both have some.
+func goesOn(a, b string) bool {
+	return strings.HasPrefix(a+", ", b+", ") || strings.HasPrefix(b+", ", a+", ")
 }
 
 // countReplicas copies the replicas' counters into the ledger.

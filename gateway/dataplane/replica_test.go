@@ -294,7 +294,7 @@ func TestTakingOverFromANeighbour(t *testing.T) {
 }
 
 func TestOtherFunctionsStartEmpty(t *testing.T) {
-	for _, functions := range []string{"firewall", "ids"} {
+	for functions, want := range map[string]int{"firewall": 10, "firewall, ids": 10, "ids": 0, "firewall2": 0, "ids, firewall": 0} {
 		r := newRig(t, func(c *Config) { withReplicas(t, c); c.Stages[0].Functions = "firewall" })
 		a := r.hire(1)
 		r.place(1, 1)
@@ -308,7 +308,7 @@ func TestOtherFunctionsStartEmpty(t *testing.T) {
 		}
 		r.s.Place(p)
 		r.turn(1)
-		if got, want := len(told(t, b)), map[string]int{"firewall": 10, "ids": 0}[functions]; got != want {
+		if got := len(told(t, b)); got != want {
 			t.Errorf("functions %s: the successor was told of %d flows, expected %d", functions, got, want)
 		}
 	}
