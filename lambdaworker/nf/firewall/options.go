@@ -118,7 +118,7 @@ func readOptions(from nf.Options) (*options, error) {
 		wrong("policy", "found policy %q; expected accept or drop", o.Policy)
 	}
 	if o.Format == "aws-stateless" && o.Policy == "" {
-		wrong("format", "format aws-stateless without policy; expected policy: accept or drop, as StatelessDefaultActions of the firewall policy says")
+		wrong("format", "format aws-stateless without policy: a rule group does not say what becomes of packets that none of its rules match; add `policy: drop`, or `policy: accept` if StatelessDefaultActions of the firewall policy is aws:pass or aws:forward_to_sfe")
 	}
 	switch o.Malformed {
 	case "pass":

@@ -73,6 +73,7 @@ func (p *parser) fieldRef() fieldRef {
 		ref.l4, ref.name = noProto, t.text
 		return ref
 	case "exthdr":
+		p.beyondHeader(t, p.peek(), "frag")
 		if !p.acceptWord("frag") {
 			p.expected("frag: other extension headers are not supported")
 		}

@@ -4,45 +4,19 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
+	"github.com/granule-nf/granule/lambdaworker/nf/nftest"
 )
 
-// The examples of the README work as pasted.
+// The examples of the README work as pasted: every yaml block is a whole file, and the files that it names are the other blocks.
 func TestReadme(t *testing.T) {
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
+	rules, group := nftest.Blocks(t, "README.md", "nft"), nftest.Blocks(t, "README.md", "json")
+	if len(rules) != 1 || len(group) != 1 {
+		t.Fatalf("%d blocks of nft and %d of json; expected one each", len(rules), len(group))
 	}
-	seen := map[string]string{}
-	for _, m := range regexp.MustCompile("(?s)```(yaml|nft|json)\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
-		kind, example := m[1], m[2]
-		seen[kind] = example
-		switch kind {
-		case "nft":
-			build(t, "{rules: edge.nft}", map[string]string{"edge.nft": example})
-		case "json":
-			build(t, "{rules: r, format: aws-stateless, policy: drop}", map[string]string{"r": example})
-		case "yaml":
-			if strings.HasPrefix(example, "chains:") {
-				continue // the gateway's own file; its firewall is the options of the other example
-			}
-			var o map[string]any
-			if err := yaml.Unmarshal([]byte(example), &o); err != nil {
-				t.Fatal(err)
-			}
-			options, err := yaml.Marshal(o["firewall"])
-			if err != nil {
-				t.Fatal(err)
-			}
-			build(t, string(options), map[string]string{"edge.nft": inChain(`iifname "eth1" accept`)})
-		}
-	}
-	if len(seen) != 3 {
-		t.Fatalf("examples found: %v", seen)
+	if n := len(nftest.README(t, map[string]string{"edge.nft": rules[0], "group.json": group[0]})); n != len(nftest.Blocks(t, "README.md", "yaml")) {
+		t.Errorf("%d configurations; expected every block of yaml to be one", n)
 	}
 	t.Run("nft", func(t *testing.T) {
 		if os.Geteuid() != 0 {
@@ -52,7 +26,7 @@ func TestReadme(t *testing.T) {
 			t.Skip("loading the example needs nft: apt-get install nftables")
 		}
 		file := filepath.Join(t.TempDir(), "edge.nft")
-		if err := os.WriteFile(file, []byte(seen["nft"]), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(rules[0]), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if out, err := exec.Command("unshare", "-n", "nft", "-f", file).CombinedOutput(); err != nil {

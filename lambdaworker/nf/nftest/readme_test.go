@@ -23,7 +23,7 @@ func TestThePageShowsTheExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasSuffix(string(test), "\n"+blocks[1]) {
-		t.Error("the second block of code in ../README.md is not the end of page_test.go")
+	if strings.Replace(string(test), "package nftest_test", "package firstpackets", 1) != blocks[1] {
+		t.Error("the second block of code in ../README.md is not page_test.go")
 	}
 }
