@@ -47,6 +47,7 @@ func runModel(t *testing.T, seed uint64, steps int) (poisoned uint64) {
 		c.Slots = 128
 		c.MaxDeaths = 2 + rnd.IntN(3)
 	})
+	said := &answers{rnd: rnd, s: r.s, became: map[uint64][]byte{}}
 	type lane struct {
 		flow uint16
 		back bool
@@ -113,7 +114,7 @@ func runModel(t *testing.T, seed uint64, steps int) (poisoned uint64) {
 					l.poke()
 				}
 				if !l.broken {
-					l.answer(rnd.IntN(30), func(int) uint8 { return uint8(max(0, rnd.IntN(10)-7)) })
+					said.give(l, rnd.IntN(30))
 				}
 			}
 		case x < 88:
@@ -156,9 +157,13 @@ func runModel(t *testing.T, seed uint64, steps int) (poisoned uint64) {
 	if led.Ports[0].InFlight+led.Ports[1].InFlight != 0 {
 		t.Fatalf("seed %d: %d packets are still in flight", seed, led.Ports[0].InFlight+led.Ports[1].InFlight)
 	}
-	left := map[lane][]uint64{}
+	left, injections := map[lane][]uint64{}, uint64(0)
 	for side, p := range r.ports {
 		for _, f := range p.out {
+			if !said.left(t, f) {
+				injections++
+				continue
+			}
 			flow, back := flowOf(f)
 			if back != (side == 0) {
 				t.Fatalf("seed %d: a packet left on the side it came from", seed)
@@ -185,11 +190,25 @@ func runModel(t *testing.T, seed uint64, steps int) (poisoned uint64) {
 	}
 	poisoned += led.OpenPoison
 	dropped := 0
+	var injected, notInjected, tooLong uint64
 	for side := range led.Ports {
 		for _, n := range led.Ports[side].Dropped {
 			dropped += int(n)
 		}
+		notInjected += led.Ports[side].Dropped[InjectTxFull]
+		tooLong += led.Ports[side].Dropped[RewriteTooLong]
+		injected += led.Ports[side].Injected
 	}
+	if injected != said.injected || injections+notInjected != said.injected {
+		t.Fatalf("seed %d: %d frames were injected by workers, %d by the ledger; %d left, %d found no room", seed, said.injected, injected, injections, notInjected)
+	}
+	if tooLong != said.tooLong {
+		t.Fatalf("seed %d: %d packets were made too long, %d dropped for it", seed, said.tooLong, tooLong)
+	}
+	if said.lies == 0 || said.injected == 0 || said.tooLong == 0 || len(said.became) == 0 {
+		t.Fatalf("seed %d: %d lies, %d injections, %d too long, %d rewritten: the model tests nothing of that", seed, said.lies, said.injected, said.tooLong, len(said.became))
+	}
+	dropped -= int(notInjected)
 	if gone+dropped != total {
 		t.Fatalf("seed %d: %d packets went in, %d left and %d were dropped", seed, total, gone, dropped)
 	}
