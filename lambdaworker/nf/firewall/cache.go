@@ -56,7 +56,7 @@ var dependsOn = func() (d [numFields]dependency) {
 	for fl := range d {
 		switch field(fl) {
 		case ip4Src, ip4Dst, ip6Src, ip6Dst, ip4Protocol, ip6NextHeader, metaL4Proto, metaNFProto, transportSrc, transportDst, ctState, vlanID,
-			inSide, outSide, ip6HasFragment:
+			inSide, outSide, ip6HasFragment, ip4Version, ip6Version, metaProtocol:
 		case tcpFlags:
 			d[fl] = depFlags
 		default:

@@ -158,6 +158,8 @@ func TestAWSInvalid(t *testing.T) {
 // Importers read what other programs wrote; nothing they wrote makes them fail loudly.
 func FuzzImport(f *testing.F) {
 	f.Add(savedTables, false)
+	f.Add(ufwHost, false)
+	f.Add(dockerHost, false)
 	f.Add(awsGroupText, true)
 	f.Fuzz(func(t *testing.T, text string, aws bool) {
 		open := func(string) ([]byte, error) { return []byte(text), nil }

@@ -68,7 +68,7 @@ func (v *view) packetType() uint64 {
 func (v *view) fragment(f field) (u128, bool) {
 	at, next := int(v.p.L3)+40, v.data[v.p.L3+6]
 	for next != packet.ProtoFragment {
-		size := 8
+		var size int
 		switch {
 		case at+8 > v.end:
 			return u128{}, false
