@@ -44,8 +44,10 @@ type live struct {
 	flags []string
 	cmd   *exec.Cmd
 	log   *os.File
-	tcp   *traffic.Meter // of the transfer that runs
 	seen  traces
+
+	tcp    *traffic.Meter // of the transfer that runs
+	window int            // of transfers: bounds what is in flight; 0: as the kernel grows it
 }
 
 // liveConfig is what may differ from one gateway to the next.

@@ -25,7 +25,7 @@ func (l *live) transfer(bytes int64, fault func()) (r transfer) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	l.tcp = new(traffic.Meter)
-	tcp := traffic.TCP{From: l.topo.Inside, To: l.topo.Outside, Address: topo.OutsideIP, Bytes: bytes, Timeout: 50 * time.Second, Meter: l.tcp}
+	tcp := traffic.TCP{From: l.topo.Inside, To: l.topo.Outside, Address: topo.OutsideIP, Window: l.window, Bytes: bytes, Timeout: 50 * time.Second, Meter: l.tcp}
 	past := make(chan struct{})
 	if fault != nil {
 		tcp.Until = past
