@@ -53,6 +53,10 @@ func (c *crossing) get() (crossed, bool) {
 
 func (c *crossing) empty() bool { return c.head.Load() == c.tail.Load() }
 
+// maxCrossing bounds the ring from one shard to another, in packets: what arrives within some 10 ms at a million a second. A
+// thread may have to wait that long for its processor, and costs no packet then. 56 bytes each.
+const maxCrossing = 8192
+
 // Join makes shards know each other, before any runs. A packet that arrives on the queue of a shard that does not have its
 // sub-flow crosses once to the one that has.
 func Join(shards []*Shard) {
@@ -65,7 +69,7 @@ func Join(shards []*Shard) {
 		s.back = make([]*crossing, len(shards))
 		for i, from := range shards {
 			if from != s {
-				s.cross[i] = newCrossing(4 * maxBurst)
+				s.cross[i] = newCrossing(min(from.ports[0].Frames()+from.ports[1].Frames(), maxCrossing))
 				// Every frame of the other's ports may come home through here: it is never full.
 				s.back[i] = newCrossing(s.ports[0].Frames() + s.ports[1].Frames())
 			}
