@@ -24,7 +24,8 @@ func (n *IDS) finish(handle uint32, f *flow, now int64) {
 		n.p = n.pseudo.packet(n, handle, d)
 		n.p.Time = now
 		n.view(n.p)
-		n.v.Dir, n.v.Pseudo, n.v.HasFlow, n.v.Bits = d, true, true, &f.bits
+		n.show(handle, f)
+		n.v.Dir, n.v.Pseudo = d, true
 		n.v.Established, n.v.InStream = true, true
 		if d == toServer {
 			fresh[toServer] = n.drain(handle, f, toServer)

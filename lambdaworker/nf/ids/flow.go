@@ -22,6 +22,7 @@ type flow struct {
 	txs     uint64    // DNS messages so far
 	app     proto.Detector
 	bits    detect.Bits
+	counts  detect.Counts
 }
 
 // newFlow begins the record of a flow.
@@ -31,6 +32,17 @@ func (n *IDS) newFlow(handle uint32) *flow {
 	*f = flow{used: true, born: n.born}
 	return f
 }
+
+// show lends the rules what is remembered of the flow.
+func (n *IDS) show(handle uint32, f *flow) {
+	n.v.HasFlow, n.v.Bits, n.v.Counts = true, &f.bits, &f.counts
+	if n.v.Tracked = f.tracked; f.tracked {
+		n.v.Sent = n.streams.Sent(handle)
+	}
+}
+
+// count counts the packet in hand.
+func (n *IDS) count(f *flow) { f.counts.Add(n.v.Dir, n.p.Wire, n.p.Time) }
 
 // forget empties all that is known of a flow.
 func (n *IDS) forget(handle uint32) {

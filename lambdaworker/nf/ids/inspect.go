@@ -102,7 +102,8 @@ func (n *IDS) dnsMessage(handle uint32, f *flow, d proto.Dir, m []byte) {
 		n.view(n.p)
 		n.v.Pseudo = true
 	}
-	n.v.HasFlow, n.v.Bits, n.v.Dir, n.v.App = true, &f.bits, d, rule.AppDNS
+	n.show(handle, f)
+	n.v.Dir, n.v.App = d, rule.AppDNS
 	n.v.Established, n.v.InStream = true, true
 	n.v.Payload = nil
 	n.dnsTransaction(f)

@@ -29,7 +29,7 @@ func (n *IDS) packet(handle uint32) {
 		return
 	}
 	n.b.Touch(handle)
-	n.v.HasFlow, n.v.Bits = true, &f.bits
+	n.show(handle, f)
 	switch p.Proto {
 	case packet.ProtoTCP:
 		n.tcp(handle, f)
@@ -39,6 +39,7 @@ func (n *IDS) packet(handle uint32) {
 		return
 	}
 	n.direct(f)
+	n.count(f)
 	n.v.Established = f.seen[0] && f.seen[1]
 	n.judge(handle, f)
 }
@@ -97,6 +98,7 @@ func (n *IDS) tcp(handle uint32, f *flow) {
 	p := n.p
 	if !n.seg.Read(&p.Info, p.Data, p.Reverse, p.Time) {
 		n.direct(f)
+		n.count(f)
 		n.judge(handle, f)
 		return
 	}
@@ -119,6 +121,7 @@ func (n *IDS) tcp(handle uint32, f *flow) {
 	}
 	if !r.Tracked {
 		n.direct(f)
+		n.count(f)
 		n.judge(handle, f)
 		return
 	}
@@ -136,6 +139,8 @@ func (n *IDS) tcp(handle uint32, f *flow) {
 	}
 	d := r.Dir
 	n.v.Dir, f.seen[d] = d, true
+	n.count(f)
+	n.show(handle, f)
 	n.v.Payload = n.seg.Payload
 	n.v.Established, n.v.InStream = r.WasEstablished, r.Data
 	if f.passed {
@@ -203,8 +208,10 @@ func (n *IDS) udp(handle uint32, f *flow) {
 		if f.app.Proto == proto.DNS && n.v.Dir == proto.ToServer && len(n.v.Payload) > 2 && n.v.Payload[2]&0x80 != 0 {
 			// The first message is an answer: whoever sent it is the server.
 			f.reverse, f.seen = !f.reverse, [2]bool{}
+			f.counts.Swap()
 			n.direct(f)
 		}
 	}
+	n.count(f)
 	n.judge(handle, f)
 }

@@ -56,7 +56,8 @@ func (n *IDS) lookAtQuiet(now int64) {
 			n.p = &n.last
 			n.p = n.pseudo.packet(n, h, d)
 			n.view(n.p)
-			n.v.Dir, n.v.Pseudo, n.v.HasFlow, n.v.Bits = d, true, true, &f.bits
+			n.show(h, f)
+			n.v.Dir, n.v.Pseudo = d, true
 			n.v.Established, n.v.InStream, n.v.App = true, true, apps[f.app.Proto]
 			n.streams.Trigger(h, d)
 			n.raw(h, d)

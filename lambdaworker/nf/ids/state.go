@@ -9,7 +9,7 @@ import (
 )
 
 // stateVersion changes with the encoding of a flow.
-const stateVersion = 2
+const stateVersion = 3
 
 // ofFragments stands in place of a flow's flags where datagrams follow that wait for fragments: they are all there is to a flow
 // of fragments, whose key has no ports.
@@ -36,6 +36,7 @@ func (n *IDS) AppendFlow(dst []byte, handle uint32) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, f.txs)
 	dst = f.app.AppendState(dst)
 	dst = f.bits.Append(dst)
+	dst = f.counts.Append(dst)
 	dst, at := begin(dst)
 	dst = n.streams.AppendState(handle, dst)
 	end(dst, at)
@@ -116,6 +117,9 @@ func (n *IDS) applyFlow(handle uint32, data []byte) (err error) {
 		return errState
 	}
 	if data, err = f.bits.Apply(data); err != nil {
+		return err
+	}
+	if data, err = f.counts.Apply(data); err != nil {
 		return err
 	}
 	stream, data, ok := part(data)

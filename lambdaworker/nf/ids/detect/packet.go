@@ -31,6 +31,9 @@ type Packet struct {
 	App         rule.App
 	First       bool // the first of its direction, or without a flow: rules on addresses alone are tried
 	Bits        *Bits
+	Counts      *Counts
+	Tracked     bool      // the flow has a TCP session
+	Sent        [2]uint64 // and its sides have sent so much, by sequence numbers
 }
 
 // fields reports whether all header tests of a signature hold.
@@ -73,6 +76,8 @@ func (p *Packet) field(f *rule.Field) bool {
 		return in.Kind == packet.IPv4 && f.Range.A == 4 || in.Kind == packet.IPv6 && f.Range.A == 6
 	case rule.FieldVLANs:
 		return f.Range.Holds(uint64(in.VLANs))
+	case rule.FieldStreamSize, rule.FieldFlowAge, rule.FieldFlowPackets, rule.FieldFlowBytes:
+		return p.carried(f)
 	}
 	if !in.HasL4 || in.FragOff != 0 {
 		return false

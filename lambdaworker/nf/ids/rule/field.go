@@ -27,6 +27,10 @@ const (
 	FieldL3  // l3_proto
 	FieldICMPv6MTU
 	FieldVLANs // vlan.layers
+	FieldStreamSize
+	FieldFlowAge // seconds
+	FieldFlowPackets
+	FieldFlowBytes
 )
 
 // Field is a test of a packet's header.
@@ -36,9 +40,21 @@ type Field struct {
 	Negated bool
 	Mask    uint32 // flags: bits looked at; fragbits: bits named
 	Mode    byte   // flags, fragbits: 0 exactly, '+' at least, '*' any, '!' none of
+	Way     Way    // stream_size, flow.pkts, flow.bytes
 	Bits    uint32
 	App     App
 }
+
+// Way says which direction of a flow a number is of.
+type Way uint8
+
+// Ways.
+const (
+	WayToServer Way = iota // what the client sent
+	WayToClient
+	WayBoth   // each of the two has to satisfy the comparison
+	WayEither // one of them
+)
 
 // RangeOp compares with a Range.
 type RangeOp uint8

@@ -49,7 +49,7 @@ func init() {
 		}}
 	}
 	keywords["requires"] = keyword{argNeeded, (*parser).requires} // it asks for keywords
-	for _, part := range []map[string]keyword{meta, modify, look, fields, state, values} {
+	for _, part := range []map[string]keyword{meta, modify, look, fields, state, flows, values} {
 		for name, k := range part {
 			keywords[name] = k
 		}

@@ -33,6 +33,14 @@ func TestProblemsHaveTheirPlace(t *testing.T) {
 		{"sticky without content", `alert http any any -> any any (http.uri; sid:1;)`, 1, 31, "http.uri"},
 		{"wrong direction", `alert http any any -> any any (flow:to_client; http.uri; content:"a"; sid:1;)`, 1, 31, "flow"},
 		{"sid twice", "alert tcp any any -> any any (sid:1;)\nalert udp any any -> any any (sid:1;)", 2, 31, "sid"},
+		{"stream_size in short", `alert tcp any any -> any any (stream_size:client,>5; sid:1;)`, 1, 31, "stream_size"},
+		{"stream_size of nobody", `alert tcp any any -> any any (stream_size:peer,>,5; sid:1;)`, 1, 31, "stream_size"},
+		{"stream_size with =>", `alert tcp any any -> any any (stream_size:both,=>,5; sid:1;)`, 1, 31, "stream_size"},
+		{"stream_size too large", `alert tcp any any -> any any (stream_size:both,>,4294967296; sid:1;)`, 1, 31, "stream_size"},
+		{"flow.pkts without direction", `alert ip any any -> any any (flow.pkts:>5; sid:1;)`, 1, 30, "flow.pkts"},
+		{"flow.bytes, direction unknown", `alert ip any any -> any any (flow.bytes:up,>5; sid:1;)`, 1, 30, "flow.bytes"},
+		{"flow.age too large", `alert ip any any -> any any (flow.age:>4294967296; sid:1;)`, 1, 30, "flow.age"},
+		{"flow.pkts_toclient with direction", `alert ip any any -> any any (flow.pkts_toclient:toclient,5; sid:1;)`, 1, 30, "flow.pkts_toclient"},
 		{"unknown variable", `alert tcp any any -> any any (content:"a"; offset:n; sid:1;)`, 1, 44, "offset"},
 	} {
 		s := NewSet(DefaultVars(Vars{}), nil)
@@ -107,6 +115,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("alert tcp $HOME_NET any -> any [80,!81] (msg:\"x\"; content:\"a|62|\"; distance:1; pcre:\"/a/R\"; sid:1;)")
 	f.Add("alert http any any <> any any (http.uri; to_lowercase; content:\"a\"; bsize:<5; byte_test:1,>,2,3,relative; \\\n sid:2;)")
 	f.Add("pass dns [!1.2.3.0/24,::/0] any -> any any (dns.opcode:!0; threshold:type both, track by_src, count 1, seconds 2; sid:3;)")
+	f.Add("alert tcp any any -> any any (stream_size:both,>=,5; flow.pkts:either,1<>3; flow.bytes_toclient:>1kb; flow.age:!0; sid:4;)")
 	f.Fuzz(func(t *testing.T, text string) {
 		s := NewSet(DefaultVars(Vars{}), nil)
 		s.Add("f", text)

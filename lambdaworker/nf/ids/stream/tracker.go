@@ -3,7 +3,6 @@ package stream
 import (
 	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/arena"
-	"github.com/granule-nf/granule/lambdaworker/nf/ids/proto"
 )
 
 // Tracker follows the TCP sessions of a flow table. It is used by one goroutine.
@@ -118,8 +117,15 @@ func (t *Tracker) Swap(flow uint32) {
 // Midstream reports whether the session was picked up without its handshake.
 func (t *Tracker) Midstream(flow uint32) bool { return t.sessions[flow].midstream }
 
-// Size returns how many bytes of a direction's stream have been handed out or skipped, for stream_size.
-func (t *Tracker) Size(flow uint32, dir proto.Dir) uint64 { return t.sessions[flow].half[dir].app }
+// Sent returns how much each direction has sent by its sequence numbers, in 32 bits, SYN and FIN included, as stream_size counts.
+func (t *Tracker) Sent(flow uint32) (n [2]uint64) {
+	for d := range n {
+		if h := &t.sessions[flow].half[d]; h.begun {
+			n[d] = uint64(uint32(h.next - h.isn))
+		}
+	}
+	return n
+}
 
 // Stats returns the counters.
 func (t *Tracker) Stats() Stats { return t.stats }
