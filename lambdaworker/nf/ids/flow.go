@@ -22,6 +22,7 @@ type flow struct {
 	txs     uint64    // DNS messages so far
 	app     proto.Detector
 	bits    detect.Bits
+	ints    detect.Ints
 	counts  detect.Counts
 }
 
@@ -35,7 +36,7 @@ func (n *IDS) newFlow(handle uint32) *flow {
 
 // show lends the rules what is remembered of the flow.
 func (n *IDS) show(handle uint32, f *flow) {
-	n.v.HasFlow, n.v.Bits, n.v.Counts = true, &f.bits, &f.counts
+	n.v.HasFlow, n.v.Bits, n.v.Ints, n.v.Counts = true, &f.bits, &f.ints, &f.counts
 	if n.v.Tracked = f.tracked; f.tracked {
 		n.v.Sent = n.streams.Sent(handle)
 	}

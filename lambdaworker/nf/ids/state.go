@@ -9,7 +9,7 @@ import (
 )
 
 // stateVersion changes with the encoding of a flow.
-const stateVersion = 3
+const stateVersion = 4
 
 // ofFragments stands in place of a flow's flags where datagrams follow that wait for fragments: they are all there is to a flow
 // of fragments, whose key has no ports.
@@ -36,6 +36,7 @@ func (n *IDS) AppendFlow(dst []byte, handle uint32) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, f.txs)
 	dst = f.app.AppendState(dst)
 	dst = f.bits.Append(dst)
+	dst = f.ints.Append(dst)
 	dst = f.counts.Append(dst)
 	dst, at := begin(dst)
 	dst = n.streams.AppendState(handle, dst)
@@ -117,6 +118,9 @@ func (n *IDS) applyFlow(handle uint32, data []byte) (err error) {
 		return errState
 	}
 	if data, err = f.bits.Apply(data); err != nil {
+		return err
+	}
+	if data, err = f.ints.Apply(data); err != nil {
 		return err
 	}
 	if data, err = f.counts.Apply(data); err != nil {

@@ -21,6 +21,7 @@ func (e *Engine) compile(rules []*rule.Rule) {
 		return cmp.Or(
 			cmp.Compare(actionOrder(a.Rule.Action), actionOrder(b.Rule.Action)),
 			cmp.Compare(bitsOrder(a.Rule.Bits), bitsOrder(b.Rule.Bits)),
+			cmp.Compare(intsOrder(a.Rule.Ints), intsOrder(b.Rule.Ints)),
 			cmp.Compare(a.Rule.Priority, b.Rule.Priority),
 		)
 	})
@@ -47,6 +48,20 @@ func bitsOrder(bits []rule.Bits) int {
 			sets = true
 		}
 	}
+	return memoryOrder(sets, reads)
+}
+
+// intsOrder is the same of variables.
+func intsOrder(ints []rule.Int) int {
+	sets, reads := false, false
+	for _, i := range ints {
+		sets = sets || i.Op.Changes()
+		reads = reads || !i.Op.Changes()
+	}
+	return memoryOrder(sets, reads)
+}
+
+func memoryOrder(sets, reads bool) int {
 	switch {
 	case sets && !reads:
 		return 0
@@ -94,6 +109,7 @@ func (e *Engine) signature(r *rule.Rule) *Signature {
 		}
 		s.bits = append(s.bits, o)
 	}
+	s.ints = compileInts(r.Ints)
 	s.setType()
 	return s
 }
@@ -123,7 +139,7 @@ func (s *Signature) setType() {
 		s.Type = OfTx
 	case s.payload != nil && s.stream:
 		s.Type = OfStream
-	case s.payload != nil || len(s.headers) > 0 || asks(r.Fields, false):
+	case s.payload != nil || len(s.headers) > 0 || len(s.ints) > 0 || asks(r.Fields, false):
 		s.Type = OfPacket
 	case r.App != rule.AnyApp || asks(r.Fields, true):
 		s.Type = OfApp

@@ -47,6 +47,7 @@ type Stats struct {
 	Suppressed   uint64 // by threshold or detection_filter
 	QueueFull    uint64 // matches lost: too many on one packet
 	BitsFull     uint64 // flowbits not set: MaxBits are
+	IntsFull     uint64 // variables not set: MaxInts are
 	RecordsFull  uint64 // candidates of transactions lost: no memory
 	LimitsFull   uint64 // thresholds that forgot an entry for another
 	RegexGivenUp uint64 // searches past the step limit
@@ -212,7 +213,12 @@ func (e *Engine) meta(s *Signature, p *Packet) bool {
 	if p.Pseudo && s.Rule.NeedPacket || !p.fields(s.Rule.Fields) {
 		return false
 	}
-	return len(s.bits) == 0 || p.Bits != nil && p.Bits.holds(s.bits)
+	return s.remembered(p)
+}
+
+// remembered reports whether the conditions on flowbits and variables hold.
+func (s *Signature) remembered(p *Packet) bool {
+	return (len(s.bits) == 0 || p.Bits != nil && p.Bits.holds(s.bits)) && (len(s.ints) == 0 || p.Ints != nil && p.Ints.holds(s.ints))
 }
 
 func (e *Engine) packet(s *Signature, p *Packet) (stream, ok bool) {
@@ -250,13 +256,16 @@ func (e *Engine) section(c *section, data []byte) bool {
 	return e.x.run(c.items, data)
 }
 
-// matched queues a match and does what the signature says about flowbits.
+// matched queues a match and does what the signature says about flowbits and variables.
 func (e *Engine) matched(s *Signature, p *Packet, tx int64, stream bool) {
 	e.stats.Matches++
 	if len(s.bits) > 0 && p.Bits != nil {
 		if _, full := p.Bits.apply(s.bits); full {
 			e.stats.BitsFull++
 		}
+	}
+	if len(s.ints) > 0 && p.Ints != nil && p.Ints.apply(s.ints) {
+		e.stats.IntsFull++
 	}
 	if len(e.queue) == cap(e.queue) {
 		e.stats.QueueFull++

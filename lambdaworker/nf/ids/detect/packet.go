@@ -31,6 +31,7 @@ type Packet struct {
 	App         rule.App
 	First       bool // the first of its direction, or without a flow: rules on addresses alone are tried
 	Bits        *Bits
+	Ints        *Ints
 	Counts      *Counts
 	Tracked     bool      // the flow has a TCP session
 	Sent        [2]uint64 // and its sides have sent so much, by sequence numbers

@@ -39,6 +39,7 @@ type Signature struct {
 	headers []section
 	tx      []section
 	bits    []bitOp
+	ints    []intOp
 	limit   int32 // index of threshold state, -1
 	filter  int32
 	fastAt  int // section of tx whose prefilter finds it; -1 payload; -2 none

@@ -228,7 +228,7 @@ func (e *Engine) advance(p *Packet, tx Tx, r *record, id int64) {
 			waiting = true
 		}
 	}
-	if waiting || p.Pseudo && s.Rule.NeedPacket || !p.fields(s.Rule.Fields) || len(s.bits) > 0 && (p.Bits == nil || !p.Bits.holds(s.bits)) {
+	if waiting || p.Pseudo && s.Rule.NeedPacket || !p.fields(s.Rule.Fields) || !s.remembered(p) {
 		return
 	}
 	r.state = fired

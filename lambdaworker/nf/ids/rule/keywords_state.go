@@ -11,6 +11,7 @@ import (
 var state = map[string]keyword{
 	"flow":             {argNeeded, (*parser).flow},
 	"flowbits":         {argNeeded, (*parser).flowBits},
+	"flowint":          {argNeeded, (*parser).flowInt},
 	"threshold":        {argNeeded, func(p *parser, arg string, _ int) error { return p.limit(arg, &p.rule.Limit, false) }},
 	"detection_filter": {argNeeded, func(p *parser, arg string, _ int) error { return p.limit(arg, &p.rule.Filter, true) }},
 }

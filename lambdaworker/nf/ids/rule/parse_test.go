@@ -41,6 +41,12 @@ func TestProblemsHaveTheirPlace(t *testing.T) {
 		{"flow.bytes, direction unknown", `alert ip any any -> any any (flow.bytes:up,>5; sid:1;)`, 1, 30, "flow.bytes"},
 		{"flow.age too large", `alert ip any any -> any any (flow.age:>4294967296; sid:1;)`, 1, 30, "flow.age"},
 		{"flow.pkts_toclient with direction", `alert ip any any -> any any (flow.pkts_toclient:toclient,5; sid:1;)`, 1, 30, "flow.pkts_toclient"},
+		{"flowint without operation", `alert ip any any -> any any (flowint:n; sid:1;)`, 1, 30, "flowint"},
+		{"flowint, operation unknown", `alert ip any any -> any any (flowint:n,*,2; sid:1;)`, 1, 30, "flowint"},
+		{"flowint without value", `alert ip any any -> any any (flowint:n,+; sid:1;)`, 1, 30, "flowint"},
+		{"flowint isset with value", `alert ip any any -> any any (flowint:n,isset,1; sid:1;)`, 1, 30, "flowint"},
+		{"flowint too large", `alert ip any any -> any any (flowint:n,=,4294967296; sid:1;)`, 1, 30, "flowint"},
+		{"flowint of a number", `alert ip any any -> any any (flowint:1n,=,1; sid:1;)`, 1, 30, "flowint"},
 		{"unknown variable", `alert tcp any any -> any any (content:"a"; offset:n; sid:1;)`, 1, 44, "offset"},
 	} {
 		s := NewSet(DefaultVars(Vars{}), nil)
@@ -115,7 +121,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("alert tcp $HOME_NET any -> any [80,!81] (msg:\"x\"; content:\"a|62|\"; distance:1; pcre:\"/a/R\"; sid:1;)")
 	f.Add("alert http any any <> any any (http.uri; to_lowercase; content:\"a\"; bsize:<5; byte_test:1,>,2,3,relative; \\\n sid:2;)")
 	f.Add("pass dns [!1.2.3.0/24,::/0] any -> any any (dns.opcode:!0; threshold:type both, track by_src, count 1, seconds 2; sid:3;)")
-	f.Add("alert tcp any any -> any any (stream_size:both,>=,5; flow.pkts:either,1<>3; flow.bytes_toclient:>1kb; flow.age:!0; sid:4;)")
+	f.Add("alert tcp any any -> any any (stream_size:both,>=,5; flow.pkts:either,1<>3; flow.bytes_toclient:>1kb; flow.age:!0; flowint:a,+,b; flowint:a,>=,3; flowint:b,notset; sid:4;)")
 	f.Fuzz(func(t *testing.T, text string) {
 		s := NewSet(DefaultVars(Vars{}), nil)
 		s.Add("f", text)

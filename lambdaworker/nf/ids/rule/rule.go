@@ -88,6 +88,7 @@ type Rule struct {
 	Flow       Flow
 	Fields     []Field // header fields and the like, decided per packet
 	Bits       []Bits  // flowbits in the order written
+	Ints       []Int   // flowint in the order written
 	Sections   []*Section
 	Limit      *Limit // threshold
 	Filter     *Limit // detection_filter
