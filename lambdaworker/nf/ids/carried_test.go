@@ -113,7 +113,7 @@ func conversations() (all []nftest.Packet) {
 
 // TestHandOffOfCarried: what a flow has carried moves with it.
 func TestHandOffOfCarried(t *testing.T) {
-	s := nftest.Stage{NFs: []string{"ids: {rules: [r]}"}, Files: map[string]string{"r": remembering}}
+	s := nftest.Stage{NFs: []string{"ids: {rules: [r], memory: 4}"}, Files: map[string]string{"r": remembering}, Flows: 128}
 	if got := count(replay(t, s, conversations(), 16)); got["1"] < 3 || got["2"] < 3 || got["3"] < 3 || got["4"] < 3 {
 		t.Fatalf("alerts by sid: %v, want some of each rule", got)
 	}

@@ -86,7 +86,7 @@ alert ip any any -> any any (flowint:mark,isset; flowint:n,>,mark; flowint:n,-,1
 
 // TestHandOffOfFlowint: variables move with their flow.
 func TestHandOffOfFlowint(t *testing.T) {
-	s := nftest.Stage{NFs: []string{"ids: {rules: [r]}"}, Files: map[string]string{"r": variables}}
+	s := nftest.Stage{NFs: []string{"ids: {rules: [r], memory: 4}"}, Files: map[string]string{"r": variables}, Flows: 128}
 	if got := count(replay(t, s, conversations(), 16)); got["2"] < 3 || got["3"] < 3 {
 		t.Fatalf("alerts by sid: %v, want some of each rule", got)
 	}

@@ -72,7 +72,7 @@ alert udp any any -> any 53 (msg:"c"; threshold:type limit, track by_rule, count
 	for i := range 40 {
 		ps = append(ps, nftest.UDP(fmt.Sprintf("10.0.0.%d:1000", 1+i%3), "192.0.2.1:53", "payload"))
 	}
-	nftest.HandOff(t, nftest.Stage{NFs: []string{"ids: {rules: [r]}"}, Files: map[string]string{"r": rules}}, nftest.Packets(ps...), "memory_used")
+	nftest.HandOff(t, nftest.Stage{NFs: []string{"ids: {rules: [r], memory: 4}"}, Files: map[string]string{"r": rules}, Flows: 128}, nftest.Packets(ps...), "memory_used")
 }
 
 // TestHandOffOfFragments: datagrams that wait for fragments move, be they of the same two hosts, of both IP versions, or
