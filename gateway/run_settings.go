@@ -64,7 +64,7 @@ func (s *runSettings) flags(fs *pflag.FlagSet) {
 	fs.IntVar(&s.dp.Flows, "flows", s.dp.Flows, "flows that the flow table holds, a queue, 112 bytes each")
 	fs.IntVar(&s.replicaMB, "replica-memory", defaultReplicaMB, "MiB in all for what workers know of flows, from which a successor starts; 0 for none")
 	fs.DurationVar(&s.dp.FlowIdle, "flow-idle", s.dp.FlowIdle, "after this long without a packet a flow is forgotten")
-	fs.DurationVar(&s.dp.Spin, "spin", s.dp.Spin, "how long a shard goes on asking for answers before it sleeps")
+	fs.DurationVar(&s.dp.Spin, "spin", s.dp.Spin, "how long a shard asks for answers before it sleeps, where they tend to come so soon; 0: it sleeps at once")
 	fs.IntVar(&s.dp.Burst, "burst", s.dp.Burst, "frames taken from a port in one go")
 
 	fs.IntVar(&s.workers.Seats, "workers", s.workers.Seats, "workers that share a stage")

@@ -57,7 +57,7 @@ type Config struct {
 	FlowIdle       time.Duration
 	Burst          int           // frames taken from a port in one go
 	IdleRounds     int           // empty turns before the shard sleeps
-	Spin           time.Duration // how long the shard goes on asking while packets are at workers, before it sleeps
+	Spin           time.Duration // how long the shard asks for answers before it sleeps, where they tend to come so soon; 0: not
 	Seed           uint64
 	Replicas       []Replica // one a stage, of this shard alone; nil for a stage whose workers start empty
 	WaitForWorkers bool      // take nothing in while packets wait: for a capture file, which can't be late
@@ -70,6 +70,7 @@ func Defaults() Config {
 		MaxDelay: 2 * time.Second, FlushAfter: 50 * time.Microsecond, WorkerTimeout: time.Second, MaxDeaths: 3,
 		FailureClosed: true, OverloadClosed: true,
 		Verdicts: int(maxVerdict) + 1, Slots: 16384, Flows: 1 << 18, FlowIdle: 5 * time.Minute, Burst: 128, IdleRounds: 2,
+		Spin: 300 * time.Microsecond,
 	}
 }
 
@@ -103,6 +104,9 @@ func (c *Config) Validate() error {
 	}
 	if c.FlushAfter < 0 || c.FlushAfter >= c.MaxDelay {
 		bad("flush-after: %v; 0 or more is expected, and less than max-delay, which is %v", c.FlushAfter, c.MaxDelay)
+	}
+	if c.Spin < 0 || c.Spin > time.Second {
+		bad("spin: %v; 0 to 1s are possible", c.Spin)
 	}
 	if len(c.Chains) > 255 {
 		bad("chains: %d; at most 255 are possible", len(c.Chains))

@@ -40,7 +40,6 @@ type Shard struct {
 	step        int64 // by how much the system's clock has been set since then; for what workers are told
 	nextBeat    int64
 	nextReport  int64
-	awakeTill   int64 // while packets are at workers: an answer is near, and waking up takes longer than asking
 	nextCheck   int64 // when to look for what is late
 	led         Ledger
 	stopBy      int64
@@ -111,14 +110,13 @@ func (s *Shard) Run() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer s.close()
+	asks := asking{spin: s.cfg.Spin.Nanoseconds()}
 	idle := 0
 	for {
-		worked, more := s.turn(idle > s.cfg.IdleRounds && s.now >= s.awakeTill)
+		worked, more := s.turn(idle > s.cfg.IdleRounds && !asks.again(s.now))
 		if worked {
+			asks.worked(s.now, s.slots.inUse[0]+s.slots.inUse[1] > 0, idle)
 			idle = 0
-			if s.slots.inUse[0]+s.slots.inUse[1] > 0 {
-				s.awakeTill = s.now + s.cfg.Spin.Nanoseconds()
-			}
 		} else {
 			idle++
 		}
