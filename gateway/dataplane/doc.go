@@ -1,6 +1,7 @@
 // Package dataplane is the way of a packet through the gateway. Read its files in this order:
 //
 //	shard.go     one turn of the loop: what is done, in which order
+//	asking.go    whether to ask again, or to sleep
 //	receive.go   1 receive a burst   2 parse   3 bypass or place in a sub-flow   4 find the flow   5 park in a slot
 //	dispatch.go  6 ship to the worker that has the sub-flow, or wait for one
 //	complete.go  7 take verdicts and state deltas   8 retire in flow order
