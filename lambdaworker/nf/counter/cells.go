@@ -21,10 +21,11 @@ type cells struct {
 	touched []uint16        // cells pending
 }
 
-const numCells = 2 * 3 * 256 // side, kind, protocol
+const numCells = 2 * 4 * 256 // side, kind, protocol
 
+// cellOf makes do with shifts: there are three kinds.
 func cellOf(p *nf.Packet) uint16 {
-	return uint16(p.From&1)*768 + uint16(p.Kind%3)*256 + uint16(p.Proto)
+	return uint16(p.From&1)<<10 | uint16(p.Kind&3)<<8 | uint16(p.Proto)
 }
 
 func (c *cells) each(f func(side nf.Side, kind packet.Kind, proto uint8, n count)) {
@@ -32,7 +33,7 @@ func (c *cells) each(f func(side nf.Side, kind packet.Kind, proto uint8, n count
 		n := c.total[i]
 		n.add(c.pending[i])
 		if n.Packets > 0 {
-			f(nf.Side(i/768), packet.Kind(i/256%3), uint8(i%256), n)
+			f(nf.Side(i>>10), packet.Kind(i>>8&3), uint8(i), n)
 		}
 	}
 }

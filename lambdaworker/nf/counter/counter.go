@@ -76,42 +76,49 @@ func New(s nf.Setup) (nf.NF, error) {
 // Needs: headers are read; flows only to show the biggest.
 func (c *Counter) Needs() nf.Needs { return nf.Needs{Reads: nf.Headers, Flows: c.top != nil} }
 
-// Process counts. What every packet adds to stays in locals until the batch, or a step of the averages, ends.
+// Process counts. What every packet adds to stays in registers until the batch, or a step of the averages, ends.
 func (c *Counter) Process(b *nf.Batch) {
 	packets := b.Packets
 	pending, sizes := &c.cells.pending, &c.sizes.pending
+	top, judged := c.top, c.limits.all != nil
 	next := c.rate.next
-	var sides [2]count
+	var all, outside count
 	for _, i := range b.Live {
 		p := &packets[i]
 		if p.Time >= next {
-			c.rate.add(&sides)
+			c.rate.add(&all, &outside)
 			c.rate.tick(p.Time)
 			next = c.rate.next
 		}
 		n := size(p)
-		at := cellOf(p)
-		cell := &pending[at]
+		cell := &pending[cellOf(p)]
 		if cell.Packets == 0 {
-			c.cells.touched = append(c.cells.touched, at)
+			c.cells.touched = append(c.cells.touched, cellOf(p))
 		}
 		cell.Packets++
 		cell.Bytes += n
-		side := &sides[p.From&1]
-		side.Packets++
-		side.Bytes += n
+		side := uint64(p.From & 1)
+		all.Packets++
+		all.Bytes += n
+		outside.Packets += side
+		outside.Bytes += n & -side
 		sizes[min(uint(bits.Len32(p.Wire>>6)), 6)]++
 		if p.VLANs > 0 {
 			c.countVLAN(p.VLAN[0]&0xfff, n)
 		}
-		if c.top != nil {
-			c.top.count(p, n)
+		if top != nil && p.Flow != nf.NoFlow {
+			e := &top.entries[top.byFlow[p.Flow]]
+			if e.flow != p.Flow || !e.listed {
+				e = top.meet(p)
+			}
+			e.bytes += n
+			e.packets++
 		}
-		if c.limits.all != nil {
+		if judged {
 			c.limits.judge(c, b, p, n)
 		}
 	}
-	c.rate.add(&sides)
+	c.rate.add(&all, &outside)
 }
 
 // The functions below are nf.FlowState: no flow has state that would have to move, but a handle that starts to mean another

@@ -172,7 +172,9 @@ func TestTopAgainstMap(t *testing.T) {
 			k := packet.Key{0, n, 0, 1, 1 << 12, 0}
 			size := uint32(20 + rng.IntN(1400))
 			flow, _ := flows.Get((*[6]uint64)(&k), 0)
-			tp.count(&nf.Packet{Flow: flow, Key: k}, uint64(size))
+			e := tp.meet(&nf.Packet{Flow: flow, Key: k})
+			e.bytes += uint64(size)
+			e.packets++
 			exact[k] += uint64(size)
 			total += uint64(size)
 		}
@@ -258,6 +260,8 @@ func FuzzApplyShared(f *testing.F) {
 	for r.Next(&e) {
 		f.Add(e.Data)
 	}
+	fourth := putCount(put([]byte{sharedVersion}, 1), 3<<8, count{1, 100}) // a kind of packet that there is not
+	f.Add(append(fourth, make([]byte, 1+7+1+8+3+1)...))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c := build(t)
 		empty := string(c.AppendSharedAll(nil))
@@ -267,6 +271,7 @@ func FuzzApplyShared(f *testing.F) {
 			}
 			return
 		}
+		c.Report(&nf.Report{Counters: map[string]int64{}})
 		all := c.AppendSharedAll(nil)
 		if err := build(t).ApplyShared(all); err != nil && len(all) > 0 {
 			t.Fatalf("what was exported is refused: %v", err)

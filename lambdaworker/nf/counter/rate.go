@@ -32,13 +32,13 @@ func (r *rate) tick(now int64) {
 	r.advance(1 + (now-r.next)/step)
 }
 
-// add counts what came, by side, and empties it.
-func (r *rate) add(sides *[2]count) {
-	for i := range sides {
-		r.packets[i] += sides[i].Packets
-		r.bytes[i] += sides[i].Bytes
-		sides[i] = count{}
-	}
+// add counts what came, of which some came from outside, and empties both.
+func (r *rate) add(all, outside *count) {
+	r.packets[0] += all.Packets - outside.Packets
+	r.packets[1] += outside.Packets
+	r.bytes[0] += all.Bytes - outside.Bytes
+	r.bytes[1] += outside.Bytes
+	*all, *outside = count{}, count{}
 }
 
 func (r *rate) advance(steps int64) {

@@ -18,7 +18,7 @@ import (
 //	rates      end of the running step; its packets and bytes by side; four averages as IEEE 754 doubles, bit-reversed
 //	           so that round numbers are short; thresholds passed now, and to be cleared; how many were raised
 //	top        number, then six words of the key, packets, bytes, error of each
-const sharedVersion = 1
+const sharedVersion = 2
 
 // topEvery is how often deltas carry the biggest flows, in ns of packet time. They are a ranking, and would otherwise double
 // what a batch sends back; when a worker dies a second of them is lost. Everything else rides with every batch.
@@ -162,7 +162,7 @@ func (c *Counter) read(r *reader, add bool) bool {
 	r.data = r.data[1:]
 	for n := r.get(); n > 0 && !r.bad; n-- {
 		i, x := r.get(), count{r.get(), r.get()}
-		if i >= numCells {
+		if i >= numCells || i>>8&3 > uint64(packet.IPv6) {
 			return false
 		}
 		if add {

@@ -49,11 +49,8 @@ func newTop(m int, flows *state.Table, seed uint64) *top {
 	return t
 }
 
-// count adds a packet of n bytes to its flow.
-func (t *top) count(p *nf.Packet, n uint64) {
-	if p.Flow == nf.NoFlow {
-		return
-	}
+// meet ties p's flow to its entry, which has something unsent from here on.
+func (t *top) meet(p *nf.Packet) *entry {
 	at := t.byFlow[p.Flow]
 	e := &t.entries[at]
 	if e.flow != p.Flow {
@@ -62,12 +59,11 @@ func (t *top) count(p *nf.Packet, n uint64) {
 		e = &t.entries[at]
 		e.flow = p.Flow
 	}
-	e.bytes += n
-	e.packets++
 	if !e.listed {
 		e.listed = true
 		t.dirty = append(t.dirty, at)
 	}
+	return e
 }
 
 // forget breaks the tie between a handle, which will mean another flow, and the entry.
