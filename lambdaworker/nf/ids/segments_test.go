@@ -179,23 +179,23 @@ func cut(capture []nftest.Packet) (out []nftest.Packet) {
 			out = append(out, p)
 			continue
 		}
+		right := in.CheckL4(p.Data) != packet.Wrong
 		for at := 0; at < len(payload); {
 			n := min(1+r.IntN(40), len(payload)-at)
-			out = append(out, piece(p, &in, at, n, at+n == len(payload)))
+			out = append(out, piece(p, &in, at, n, right))
 			at += n
 		}
 	}
 	return out
 }
 
-// piece is the segment p with n bytes of its payload from at.
-func piece(p nftest.Packet, in *packet.Info, at, n int, last bool) nftest.Packet {
-	right := in.CheckL4(p.Data) != packet.Wrong
+// piece is the segment p with n bytes of its payload from at; its checksum is as right as that of p.
+func piece(p nftest.Packet, in *packet.Info, at, n int, right bool) nftest.Packet {
 	d := append([]byte(nil), p.Data[:in.Payload]...)
 	d = append(d, in.Bytes(p.Data)[at:at+n]...)
 	tcp := d[in.L4:]
 	binary.BigEndian.PutUint32(tcp[4:], binary.BigEndian.Uint32(tcp[4:])+uint32(at))
-	if !last {
+	if at+n < in.PayloadLen() {
 		tcp[13] &^= packet.FIN | packet.PSH
 	}
 	if in.Kind == packet.IPv4 {
