@@ -164,6 +164,7 @@ func (t *tracker) tcpStep(c *connection, dir uint8, s *segment, now int64) tcpOu
 	if checkWindow {
 		switch c.window(dir, s, t.liberal) {
 		case windowInvalid:
+			t.tcpOutside(c, dir, s.kind, now)
 			return tcpRefused
 		case windowIgnore:
 			return tcpTaken
@@ -184,7 +185,8 @@ func (c *connection) reset(dir uint8, s *segment, old tcpState) (next tcpState, 
 		return tcpClose, false, true // closing: the ports may be in use again, by a connection that nothing here fits
 	}
 	next, checkWindow = tcpClose, true
-	if other := &c.half[dir^1]; other.flags&maxAckSet != 0 {
+	// Behind a SYN that was let through an end host may have forgotten the connection: it then knows no numbers.
+	if other := &c.half[dir^1]; other.flags&maxAckSet != 0 && c.lastKind != segSYN {
 		established := old == tcpEstablished && c.status&assured != 0
 		switch {
 		case s.seq == 0 && !established:
@@ -198,10 +200,10 @@ func (c *connection) reset(dir uint8, s *segment, old tcpState) (next tcpState, 
 		}
 		next = old
 	}
-	if old == synSent && c.lastKind == segACK && c.lastDir != dir && s.seq == c.lastAck {
+	if old == synSent && c.lastKind == segACK && c.lastDir == 1 && s.seq == c.lastAck {
 		checkWindow = false // it answers a challenge ACK, as a client does that uses a port again too soon (RFC 5961 section 4)
 	}
-	if (c.status&seenReply != 0 && c.lastKind == segSYN || c.status&assured == 0 && c.lastKind == segACK) && s.ack == c.lastEnd {
+	if (c.status&seenReply != 0 && c.lastKind == segSYN && c.lastDir != dir || c.status&assured == 0 && c.lastKind == segACK) && s.ack == c.lastEnd {
 		checkWindow = false // it answers a SYN or ACK that was let through before
 	}
 	return next, checkWindow, true
@@ -234,6 +236,21 @@ func (c *connection) ignore(dir uint8, s *segment, old tcpState) (from, next tcp
 		c.lastAck = s.ack
 	}
 	return old, old, true
+}
+
+// tcpOutside notes an end of the connection that is out of the window. Once both sides say so, and the connection is only out of
+// step with them, it is kept no longer than with data unacknowledged.
+func (t *tracker) tcpOutside(c *connection, dir uint8, kind segmentKind, now int64) {
+	if c.status&assured == 0 || kind != segRST && kind != segFIN {
+		return
+	}
+	if c.lastDir == dir || c.lastKind != segRST && c.lastKind != segFIN {
+		c.lastKind, c.lastDir = kind, dir
+		return
+	}
+	if soon := now + t.timeouts.TCPUnacknowledged.ns(); c.expires[0]-now >= 120e9 && c.expires[0] > soon {
+		c.expires[0] = soon
+	}
 }
 
 // tcpRefresh sets the time at which c is forgotten.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -158,11 +159,13 @@ func TestKernelConnections(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("GRANULE_KERNEL_ROUNDS")); err == nil {
 		rounds = n
 	}
+	seeds := []int{38, 71, 80, 87, 99, 119, 260, 289, 311, 321, 359, 396} // each of which has found a difference
 	for seed := range rounds {
-		if seed == 38 {
-			t.Log("seed 38 is left out: one segment of a connection that was answered before its SYN was seen is judged otherwise (README.md, differences)")
-			continue
+		if !slices.Contains(seeds, seed) {
+			seeds = append(seeds, seed)
 		}
+	}
+	for _, seed := range seeds {
 		k := newTalk(rand.New(rand.NewPCG(uint64(seed), 5)))
 		ps := make([]nftest.Packet, 500)
 		for i := range ps {

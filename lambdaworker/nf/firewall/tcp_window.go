@@ -18,6 +18,9 @@ func after(a, b uint32) bool  { return int32(b-a) < 0 }
 
 // readOptions takes window scale and SACK permission from a SYN's options (RFC 7323, RFC 2018).
 func (h *tcpHalf) readOptions(o []byte) {
+	if len(o) == 0 {
+		return // what an earlier SYN agreed on stays, as in the kernel
+	}
 	h.scale = 0
 	h.flags &= beLiberal
 	for len(o) > 0 {
