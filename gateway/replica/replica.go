@@ -4,7 +4,7 @@
 //
 // A Replica is of one shard and one stage and is used by that shard's thread alone. It knows entries and keys, and nothing of what is in
 // them. Its memory is fixed when it is made; when it is full, the state told longest ago goes first, and is counted. Workers tell
-// live flows again every quarter of their idle time, so what goes first is what has been quiet.
+// live flows again every quarter of their idle time, at most every five minutes, so what goes first is what has been quiet.
 //
 // # Shared state
 //

@@ -1,6 +1,8 @@
 package nf
 
 import (
+	"time"
+
 	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/lambdaworker/state"
 )
@@ -104,6 +106,10 @@ func (p *Pipeline) Room(now int64) bool {
 	return span <= maxSpan && span >= -maxSpan
 }
 
+// toldAgain is after how many ns a flow that lives is told again at the latest, though its state has not changed: a replica that is full gives
+// up what it was told longest ago, which must not be a busy flow of a function that keeps flows for days.
+const toldAgain = int64(5 * time.Minute)
+
 // Add appends a packet: data as carried, its length on the wire, its port, its time, its number in a capture or 0.
 // It parses the headers and finds the flow. The batch takes at most MaxBatch.
 func (p *Pipeline) Add(data []byte, wire uint32, from Side, now int64, number uint64) {
@@ -118,7 +124,7 @@ func (p *Pipeline) Add(data []byte, wire uint32, from Side, now int64, number ui
 	if p.needs.Flows && k.Kind != packet.NotIP {
 		k.Reverse = k.Info.Key(data, &k.Key)
 		k.Flow, k.NewFlow = p.flows.Get((*[6]uint64)(&k.Key), now)
-		if k.Flow != NoFlow && now-p.told[k.Flow] > p.flows.Idle()/4 {
+		if k.Flow != NoFlow && now-p.told[k.Flow] > min(p.flows.Idle()/4, toldAgain) {
 			if !k.NewFlow {
 				p.refresh = append(p.refresh, k.Flow)
 			}

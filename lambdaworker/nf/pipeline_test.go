@@ -18,6 +18,7 @@ import (
 // scripted does with a packet what its payload's first letters say.
 type scripted struct {
 	name  string
+	quiet bool   // it says nothing of what it changes
 	count []byte // packets by flow
 	seen  int64
 	sum   int64 // shared: bytes seen
@@ -36,7 +37,7 @@ func (s *scripted) Process(b *nf.Batch) {
 		p := &b.Packets[i]
 		s.seen++
 		s.sum += int64(len(p.Data))
-		if p.Flow != nf.NoFlow {
+		if p.Flow != nf.NoFlow && !s.quiet {
 			s.count[p.Flow]++
 			b.Touch(p.Flow)
 			b.Touch(p.Flow)
@@ -280,6 +281,31 @@ func TestADeltaIsWhatTheBatchChanged(t *testing.T) {
 	}
 	if s[0].count[0]+s[0].count[1] != 2 {
 		t.Errorf("counts %v: the flow that was evicted left its count to another", s[0].count)
+	}
+}
+
+// A flow whose state does not change is told again while it has packets: at the latest after five minutes, however long its
+// function would keep it without any.
+func TestALivingFlowIsToldAgain(t *testing.T) {
+	for _, tt := range []struct{ idle, want time.Duration }{{time.Minute, 15 * time.Second}, {5 * 24 * time.Hour, 5 * time.Minute}} {
+		s := newScripted("a", 8)
+		p := nf.NewPipeline([]nf.NF{s}, state.NewTable(8, int64(tt.idle), 1), 1<<14)
+		run(p, udp(1, ""))
+		s.quiet = true
+		told := time.Duration(0)
+		for at := time.Second; at <= 20*time.Minute; at += time.Second {
+			for _, e := range entries(t, run(p, udp(1, "").At(at))) {
+				if e == "flow 1 nf0 [1]" {
+					if took := at - told; took > tt.want+time.Second || took < tt.want {
+						t.Fatalf("kept for %v: told again after %v, expected %v", tt.idle, took, tt.want)
+					}
+					told = at
+				}
+			}
+		}
+		if told == 0 {
+			t.Errorf("kept for %v: never told again", tt.idle)
+		}
 	}
 }
 
