@@ -85,16 +85,34 @@ func (s *Shard) wasPlaced(c *conn) bool {
 }
 
 // reroute resolves the placement's workers to this shard's connections, and ships what has waited for one.
+//
+// It is done between two packets. Workers are numbered as they are started, so the low bits of a number nearly always find its
+// connection, without going through all of them for each sub-flow.
 func (s *Shard) reroute() {
+	var near [MaxWorkers]uint16
 	for pool := range s.route {
+		for i := range near {
+			near[i] = noConn
+		}
+		for i := range s.conns {
+			if c := &s.conns[i]; c.used && c.pool == pool {
+				near[c.worker%MaxWorkers] = uint16(i)
+			}
+		}
 		for sub := range s.route[pool] {
 			s.route[pool][sub] = noConn
 			if s.placement == nil || pool >= len(s.placement.Pools) {
 				continue
 			}
-			if w := s.placement.Pools[pool][sub]; w != 0 {
-				s.route[pool][sub] = s.connOf(pool, w)
+			w := s.placement.Pools[pool][sub]
+			if w == 0 {
+				continue
 			}
+			id := near[w%MaxWorkers]
+			if id != noConn && s.conns[id].worker != w {
+				id = s.connOf(pool, w)
+			}
+			s.route[pool][sub] = id
 		}
 	}
 	s.takeOver()
