@@ -35,6 +35,7 @@ func (n *IDS) finish(handle uint32, f *flow, now int64) {
 			break
 		}
 		n.v.App, n.v.Fresh = apps[f.app.Proto], fresh[d]
+		n.know(f)
 		n.raw(handle, d)
 		n.inspect(handle)
 		n.looked(handle, d)

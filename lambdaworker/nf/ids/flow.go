@@ -14,6 +14,7 @@ type flow struct {
 	passed  bool      // a pass rule hit it: nothing more is inspected
 	seen    [2]bool   // packets in that direction
 	first   [2]bool   // rules on addresses alone were tried in that direction
+	known   [2]bool   // rules on the application protocol alone were tried in that direction
 	tracked bool      // stream.Tracker has a session
 	closed  bool      // the session's end was inspected
 	scanned [2]bool   // the stream of that direction was scanned by this instance

@@ -73,7 +73,15 @@ func (n *IDS) judge(handle uint32, f *flow) {
 	}
 	n.v.First = !f.first[d]
 	f.first[d] = true
+	n.know(f)
 	n.inspect(handle)
+}
+
+// know has the rules on the application protocol alone tried once a direction, as soon as it is known.
+func (n *IDS) know(f *flow) {
+	if d := n.v.Dir; n.v.App != rule.AnyApp && !f.known[d] {
+		f.known[d], n.v.Known = true, true
+	}
 }
 
 // apps are protocols as rules have them.

@@ -59,6 +59,7 @@ func (n *IDS) lookAtQuiet(now int64) {
 			n.show(h, f)
 			n.v.Dir, n.v.Pseudo = d, true
 			n.v.Established, n.v.InStream, n.v.App = true, true, apps[f.app.Proto]
+			n.know(f)
 			n.streams.Trigger(h, d)
 			n.raw(h, d)
 			n.inspect(h)

@@ -9,7 +9,7 @@ import (
 )
 
 // stateVersion changes with the encoding of a flow.
-const stateVersion = 4
+const stateVersion = 5
 
 // ofFragments stands in place of a flow's flags where datagrams follow that wait for fragments: they are all there is to a flow
 // of fragments, whose key has no ports.
@@ -68,7 +68,7 @@ func begin(dst []byte) ([]byte, int) { return append(dst, 0, 0, 0, 0), len(dst) 
 func end(dst []byte, at int) { binary.LittleEndian.PutUint32(dst[at:], uint32(len(dst)-at-4)) }
 
 func (f *flow) flags() (x uint16) {
-	for i, b := range [...]bool{f.reverse, f.dropped, f.passed, f.seen[0], f.seen[1], f.first[0], f.first[1], f.tracked, f.closed} {
+	for i, b := range [...]bool{f.reverse, f.dropped, f.passed, f.seen[0], f.seen[1], f.first[0], f.first[1], f.tracked, f.closed, f.known[0], f.known[1]} {
 		if b {
 			x |= 1 << i
 		}
@@ -77,7 +77,7 @@ func (f *flow) flags() (x uint16) {
 }
 
 func (f *flow) setFlags(x uint16) {
-	for i, b := range [...]*bool{&f.reverse, &f.dropped, &f.passed, &f.seen[0], &f.seen[1], &f.first[0], &f.first[1], &f.tracked, &f.closed} {
+	for i, b := range [...]*bool{&f.reverse, &f.dropped, &f.passed, &f.seen[0], &f.seen[1], &f.first[0], &f.first[1], &f.tracked, &f.closed, &f.known[0], &f.known[1]} {
 		*b = x>>i&1 != 0
 	}
 }

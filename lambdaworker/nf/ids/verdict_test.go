@@ -26,6 +26,8 @@ func TestDrops(t *testing.T) {
 	for _, c := range []struct{ name, rules, options, want string }{
 		{"a transaction drops its flow", `drop http any any -> any any (http.uri; content:"/admin"; sid:1;)`, "mode: ips",
 			"pass pass pass ids_rule ids_flow ids_flow ids_flow ids_flow ids_flow ids_flow"},
+		{"a protocol drops its flow", `drop tcp any any -> any any (app-layer-protocol:http; sid:1;)`, "mode: ips",
+			"pass pass pass ids_rule ids_flow ids_flow ids_flow ids_flow ids_flow ids_flow"},
 		{"a watcher drops nothing", `drop http any any -> any any (http.uri; content:"/admin"; sid:1;)`, "mode: ids",
 			"pass pass pass pass pass pass pass pass pass pass"},
 		{"a test of packets drops packets", `drop tcp any any -> any any (flags:PA; dsize:<50; sid:1;)`, "mode: ips",

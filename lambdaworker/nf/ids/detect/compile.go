@@ -141,6 +141,8 @@ func (s *Signature) setType() {
 		s.Type = OfStream
 	case s.payload != nil || len(s.headers) > 0 || len(s.ints) > 0 || asks(r.Fields, false):
 		s.Type = OfPacket
+	case r.App == rule.AnyApp && s.asksAppAlone():
+		s.Type = AppOnly
 	case r.App != rule.AnyApp || asks(r.Fields, true):
 		s.Type = OfApp
 	case r.Flow == (rule.Flow{}) && r.SrcPort.Any && r.DstPort.Any && s.setsBits():
@@ -170,6 +172,13 @@ func asks(fs []rule.Field, app bool) bool {
 		}
 	}
 	return false
+}
+
+// asksAppAlone reports whether there is nothing but app-layer-protocol, and a direction.
+func (s *Signature) asksAppAlone() bool {
+	other := func(f rule.Field) bool { return f.Kind != rule.FieldApp }
+	r := s.Rule
+	return len(r.Fields) > 0 && !slices.ContainsFunc(r.Fields, other) && r.Flow == (rule.Flow{ToServer: r.Flow.ToServer, ToClient: r.Flow.ToClient}) && s.setsBits()
 }
 
 // setsBits reports whether flowbits, if there are any, are set and nothing else.

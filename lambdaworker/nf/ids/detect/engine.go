@@ -164,6 +164,9 @@ func (e *Engine) Packet(p *Packet) {
 		if p.First {
 			e.candidates(g.ipOnly)
 		}
+		if p.Known {
+			e.candidates(g.appOnly)
+		}
 		e.candidates(g.always)
 	}
 	if p.StreamDue {
@@ -232,7 +235,7 @@ func (e *Engine) packet(s *Signature, p *Packet) (stream, ok bool) {
 		}
 	}
 	if s.payload == nil {
-		return false, !p.Pseudo || s.Type == OfApp && p.Fresh
+		return false, !p.Pseudo || s.Type == OfApp && p.Fresh || s.Type == AppOnly
 	}
 	return e.payload(s, p)
 }

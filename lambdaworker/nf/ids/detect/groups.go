@@ -61,6 +61,7 @@ type packetGroups struct {
 	stream  group    // found in streams, or in payloads that are in no stream
 	blind   []uint32 // they look at payload or stream without a content to find them by
 	ipOnly  []uint32
+	appOnly []uint32
 }
 
 // txBuffer are the signatures found in one buffer of transactions, by the chain of transforms.
@@ -142,6 +143,8 @@ func (g *packetGroups) add(e *Engine, s *Signature, p match.Pattern, at int) {
 	switch {
 	case s.Type == IPOnly:
 		g.ipOnly = append(g.ipOnly, s.num)
+	case s.Type == AppOnly:
+		g.appOnly = append(g.appOnly, s.num)
 	case s.payload == nil:
 		g.always = append(g.always, s.num)
 	case at == noFast:

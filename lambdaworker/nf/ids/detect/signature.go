@@ -16,6 +16,7 @@ const (
 	IPPacket             // the same, with an address behind a '!': each packet
 	OfPacket             // each packet
 	OfStream             // payload: streams, and packets where there is no stream
+	AppOnly              // app-layer-protocol alone: once a direction, when the protocol is known
 	OfApp                // the application protocol is known, nothing else is asked: each packet
 	OfTx                 // transactions
 )
@@ -160,7 +161,7 @@ func (s *Signature) flow(p *Packet) bool {
 // flowAction reports whether a drop or pass of the signature is about the flow, not the packet alone.
 func (s *Signature) flowAction(stream bool) bool {
 	switch s.Type {
-	case IPOnly, IPPacket, OfApp, OfTx:
+	case IPOnly, IPPacket, AppOnly, OfApp, OfTx:
 		return true
 	case OfStream:
 		return stream

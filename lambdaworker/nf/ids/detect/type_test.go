@@ -25,6 +25,10 @@ func TestType(t *testing.T) {
 		{`alert tcp any any -> any any (content:"abc"; startswith; sid:1;)`, OfStream, false},
 		{`alert http any any -> any any (content:"abc"; depth:30; sid:1;)`, OfStream, false},
 		{`alert tcp-stream any any -> any any (content:"abc"; sid:1;)`, OfStream, false},
+		{`alert tcp any any -> any any (app-layer-protocol:http; sid:1;)`, AppOnly, true},
+		{`alert tcp any any -> any !80 (flow:to_server; app-layer-protocol:!http; flowbits:set,a; sid:1;)`, AppOnly, true},
+		{`alert tcp any any -> any any (flow:established; app-layer-protocol:http; sid:1;)`, OfApp, true},
+		{`alert tcp any any -> any any (app-layer-protocol:http; flowbits:isset,a; sid:1;)`, OfApp, true},
 		{`alert http any any -> any any (sid:1;)`, OfApp, true},
 		{`alert http1 any any -> any any (urilen:44; content:"abc"; sid:1;)`, OfTx, true},
 	} {
