@@ -178,6 +178,32 @@ func TestDeathIsTakenOver(t *testing.T) {
 	})
 }
 
+// A death is counted once, also when the end of the invocation is heard of before that of the connections.
+func TestDeathIsCountedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newCloud(t, nil)
+		w.run(func() {
+			<-w.c.Ready()
+			time.Sleep(time.Second)
+			var dead uint32
+			for id := range w.seats() {
+				dead = id
+			}
+			w.mu.Lock()
+			end := w.running[dead]
+			delete(w.running, dead)
+			w.mu.Unlock()
+			end <- errors.New("Unhandled: exited")
+			synctest.Wait()
+			w.c.Lost(dead, "eof")
+			time.Sleep(time.Second)
+			if _, n, _ := w.c.Status(); n.Lost != 1 || n.Failed != 1 || n.HandOffs != 1 {
+				t.Errorf("lost %d, failed %d, hand-offs %d; expected 1 of each", n.Lost, n.Failed, n.HandOffs)
+			}
+		})
+	})
+}
+
 // Over an hour of 15-minute lifetimes every worker is replaced between 12 and 13.1 minutes, and no seat is ever empty.
 func TestReplacedBeforeTheLifetimeEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
