@@ -252,7 +252,7 @@ func (c *Coordinator) returned(id uint32, err error) {
 		p.stopped = err.Error()
 		c.log.Error("no more workers are started", "stage", p.name, "error", err)
 	}
-	if !early { // its connections have ended with it, and that may be told later
+	if err != nil && !early { // its connections have ended with it, and that may be told later
 		c.count(func(n *Counters) { n.Lost++ })
 	}
 	if !w.proven {

@@ -55,6 +55,6 @@ type Counters struct {
 	Throttled uint64 `json:"throttled"` // invocations that Lambda refused for now
 	Failed    uint64 `json:"failed"`    // invocations that failed otherwise, at the start or later
 	Late      uint64 `json:"late"`      // workers given up because they did not join in time
-	Lost      uint64 `json:"lost"`      // workers whose connection or invocation ended unexpectedly
+	Lost      uint64 `json:"lost"`      // workers whose connection ended unexpectedly, or whose invocation failed after they had joined
 	HandOffs  uint64 `json:"hand_offs"` // seats that passed from one worker to another
 }
