@@ -27,11 +27,23 @@ func (x *inspector) run(items []item, buf []byte) bool {
 	return x.from(items)
 }
 
+// far is a place out of any buffer; what packets say is cut to it, so that no sum of places wraps.
+const far = 1 << 40
+
+// value is v as a place or a length.
 func (x *inspector) value(v rule.Value) int {
 	if v.Var > 0 {
-		return int(x.vars[v.Var-1])
+		return int(min(x.number64(v), far))
 	}
 	return int(v.N)
+}
+
+// number64 is v as the number that is compared and reckoned with.
+func (x *inspector) number64(v rule.Value) uint64 {
+	if v.Var > 0 {
+		return uint64(x.vars[v.Var-1])
+	}
+	return uint64(v.N)
 }
 
 func (x *inspector) from(items []item) bool {

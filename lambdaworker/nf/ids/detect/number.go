@@ -14,7 +14,10 @@ func (x *inspector) number(it *item) (v uint64, end int, ok bool) {
 		return 0, 0, false
 	}
 	if b.Base != 0 {
-		if v, ok = digits(x.buf[at:at+n], b.Base); !ok {
+		if n == 0 { // string without a length: what is there, as strtoull
+			n = min(len(x.buf)-at, 23)
+		}
+		if v, n, ok = digits(x.buf[at:at+n], b.Base); !ok {
 			return 0, 0, false
 		}
 	} else {
@@ -36,7 +39,7 @@ func (x *inspector) number(it *item) (v uint64, end int, ok bool) {
 }
 
 // digits reads a number as strtoull does: blanks, a sign, digits up to the first byte that is none.
-func digits(s []byte, base int) (v uint64, ok bool) {
+func digits(s []byte, base int) (v uint64, n int, ok bool) {
 	i := 0
 	for i < len(s) && (s[i] == ' ' || s[i] >= '\t' && s[i] <= '\r') {
 		i++
@@ -75,14 +78,11 @@ func digits(s []byte, base int) (v uint64, ok bool) {
 	if minus {
 		v = -v
 	}
-	return v, ok
+	return v, i, ok
 }
 
 func (x *inspector) byteTest(it *item, v uint64) bool {
-	w := uint64(it.byte.Value.N)
-	if it.byte.Value.Var > 0 {
-		w = uint64(x.vars[it.byte.Value.Var-1])
-	}
+	w := x.number64(it.byte.Value)
 	switch it.byte.Op {
 	case '<':
 		return v < w
@@ -108,8 +108,6 @@ func (x *inspector) byteJump(it *item) bool {
 		return false
 	}
 	b := &it.byte
-	// A jump out of any buffer is one; the bound keeps the sum from wrapping.
-	const far = 1 << 40
 	if v > far {
 		return false
 	}
@@ -141,7 +139,7 @@ func extracted(it *item, v uint64) int64 {
 }
 
 func (x *inspector) byteMath(it *item, v uint64) bool {
-	w := uint64(x.value(it.byte.Value))
+	w := x.number64(it.byte.Value)
 	switch it.byte.Op {
 	case '+':
 		v += w
