@@ -46,11 +46,15 @@ func (p *Parser) Buffer(tx *Tx, dir proto.Dir, b Buffer) ([]byte, bool) {
 		}
 		return head[s.part[1].from:s.part[1].to], true
 	case HostRaw, Host:
-		raw, ok := p.get(s, "host")
-		if !ok {
-			_, raw = cutAuthority(head[s.part[1].from:s.part[1].to])
-			ok = len(raw) > 0
+		// The authority of the request's target comes before the field (RFC 9112, section 3.2.2).
+		target := head[s.part[1].from:s.part[1].to]
+		if tx.method != connectMethod {
+			_, target = cutAuthority(target)
 		}
+		if len(target) > 0 {
+			return p.host(target), true
+		}
+		raw, ok := p.get(s, "host")
 		if !ok || b == HostRaw {
 			return raw, ok
 		}
@@ -79,7 +83,7 @@ func (p *Parser) Buffer(tx *Tx, dir proto.Dir, b Buffer) ([]byte, bool) {
 		}
 		return head[s.fieldsAt:], len(head) > int(s.fieldsAt)
 	case HeaderNames:
-		return p.headerNames(s)
+		return p.headerNames(s, dir)
 	case Start:
 		if s.line <= s.skip {
 			return nil, false
@@ -118,10 +122,31 @@ func (p *Parser) host(raw []byte) []byte {
 	return m
 }
 
-func (p *Parser) headerNames(s *side) ([]byte, bool) {
+// headerNames are the names in the order of the wire. The table has them in the order in which each first came, but cookies last.
+func (p *Parser) headerNames(s *side, dir proto.Dir) ([]byte, bool) {
+	cookie := cookieField(dir)
 	m := append(p.made[madeNames][:0], "\r\n"...)
+	head := p.arena.Bytes(s.head)
+	at, seen := int(s.fieldsAt), false
 	p.eachField(s, func(name, _ []byte) bool {
-		m = append(append(m, name...), "\r\n"...)
+		for !seen && at < int(s.parsed) { // up to this name; a cookie may stand before it
+			var f field
+			var what found
+			f, p.join, what = nextField(head, at, dir == proto.ToClient, true, p.join)
+			if what != one {
+				break
+			}
+			at = f.next
+			if seen = same(f.name, cookie); seen {
+				m = append(append(m, f.name...), "\r\n"...)
+			}
+			if len(f.name) == len(name) && equalFold(f.name, name) {
+				break
+			}
+		}
+		if !same(name, cookie) {
+			m = append(append(m, name...), "\r\n"...)
+		}
 		return true
 	})
 	m = append(m, "\r\n"...)

@@ -83,10 +83,7 @@ func (p *Parser) walk(w *way, s *side, dir proto.Dir, all bool) (next int, done 
 func (p *Parser) finishHead(s *side, dir proto.Dir) {
 	head := p.arena.Bytes(s.head)
 	p.parts, p.values = p.parts[:0], p.values[:0]
-	cookie := "cookie"
-	if dir == proto.ToClient {
-		cookie = "set-cookie"
-	}
+	cookie := cookieField(dir)
 	for at := int(s.fieldsAt); at < int(s.parsed) && len(p.parts) < maxFields; {
 		var f field
 		var what found
@@ -116,6 +113,14 @@ func (p *Parser) finishHead(s *side, dir proto.Dir) {
 			s.shown, s.shownLen = uint16(s.table.Len()/4), uint16(s.fields.Len())
 		}
 	}
+}
+
+// cookieField is the field, in lower case, that is kept apart from the others.
+func cookieField(dir proto.Dir) string {
+	if dir == proto.ToClient {
+		return "set-cookie"
+	}
+	return "cookie"
 }
 
 // joinRepeated links part i to an earlier one of the same name. A second Content-Length is left out, as browsers do.

@@ -70,7 +70,7 @@ func TestBuffers(t *testing.T) {
 		{ts, Method, "GET"}, {ts, URI, "/b c?x=A#f"}, {ts, URIRaw, "/a/../b%20c?x=%41#f"}, {ts, Protocol, "HTTP/1.1"},
 		{ts, Host, "www.example.com"}, {ts, HostRaw, "WWW.Example.com:8080"}, {ts, UserAgent, "me"}, {ts, Cookie, "k=v"},
 		{ts, Header, "Host: WWW.Example.com:8080\r\nUser-Agent: me\r\nAccept: a, b\r\nX: 1  2\r\n"},
-		{ts, HeaderNames, "\r\nHost\r\nUser-Agent\r\nAccept\r\nX\r\nCookie\r\n\r\n"},
+		{ts, HeaderNames, "\r\nHost\r\nUser-Agent\r\nCookie\r\nAccept\r\nX\r\n\r\n"},
 		{ts, RequestLine, "GET /a/../b%20c?x=%41#f HTTP/1.1"},
 		{tc, StatCode, "200"}, {tc, StatMsg, "All right"}, {tc, Protocol, "HTTP/1.1"}, {tc, ResponseLine, "HTTP/1.1 200 All right"},
 		{tc, Server, "s"}, {tc, Cookie, "z"}, {tc, ContentLength, "4"}, {tc, FileData, "body"},
@@ -89,6 +89,46 @@ func TestBuffers(t *testing.T) {
 	}
 	if l, ok := p.Headers(p.Tx(s), tc, 1); !ok || string(l) != "Content-Length: 4" {
 		t.Errorf("second header of the response: %q", l)
+	}
+}
+
+// TestHostOfTarget: the authority that a request's target names comes before its Host field.
+func TestHostOfTarget(t *testing.T) {
+	for _, c := range []struct{ head, host, raw string }{
+		{"GET http://Evil.example:81/x HTTP/1.1\r\nHost: good.example\r\n\r\n", "evil.example", "evil.example"},
+		{"CONNECT Evil.example:443 HTTP/1.1\r\nHost: good.example\r\n\r\n", "evil.example", "evil.example"},
+		{"GET /x HTTP/1.1\r\nHost: Good.example:81\r\n\r\n", "good.example", "Good.example:81"},
+	} {
+		p := newParser(Config{})
+		p.Feed(1, ts, []byte(c.head))
+		if host, raw := get(t, p, p.First(1), ts, Host), get(t, p, p.First(1), ts, HostRaw); host != c.host || raw != c.raw {
+			t.Errorf("%q: host %q and raw %q, want %q and %q", c.head, host, raw, c.host, c.raw)
+		}
+	}
+}
+
+// TestHeaderNames: each name stands once, where it first came.
+func TestHeaderNames(t *testing.T) {
+	for _, c := range []struct{ fields, want string }{
+		{"Cookie: a\r\nHost: h\r\n", "\r\nCookie\r\nHost\r\n\r\n"},
+		{"Host: h\r\nhost: i\r\nX: 1\r\nCookie: a\r\nX: 2\r\ncookie: b\r\nY: 1\r\n", "\r\nHost\r\nX\r\nCookie\r\nY\r\n\r\n"},
+		{"Host: h\r\nX: 1\r\n", "\r\nHost\r\nX\r\n\r\n"},
+	} {
+		p := newParser(Config{})
+		p.Feed(1, ts, []byte("GET / HTTP/1.1\r\n"+c.fields+"\r\n"))
+		if got := get(t, p, p.First(1), ts, HeaderNames); got != c.want {
+			t.Errorf("%q: %q, want %q", c.fields, got, c.want)
+		}
+	}
+}
+
+// TestZippedRequest: the body of a request is decoded as that of a response is.
+func TestZippedRequest(t *testing.T) {
+	p := newParser(Config{DecompressLayers: 1})
+	z := zipped("user=admin")
+	p.Feed(1, ts, fmt.Appendf(nil, "POST / HTTP/1.1\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", len(z), z))
+	if got := get(t, p, p.First(1), ts, RequestBody); got != "user=admin" {
+		t.Errorf("the body is %q", got)
 	}
 }
 

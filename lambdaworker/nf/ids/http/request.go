@@ -177,6 +177,7 @@ func (p *Parser) requestHead(c *conn, w *way, t *Tx, s *side) {
 	chunked = chunked && contains(te, "chunked")
 	length, hasLength := p.getLax(s, "content-length")
 	n, valid := number(length)
+	p.startLayers(w, s)
 	switch {
 	case t.method == connectMethod:
 		// Until the proxy agrees nothing should follow; then it is no HTTP. The response decides.
