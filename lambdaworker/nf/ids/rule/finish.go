@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 )
@@ -24,6 +25,7 @@ func (p *parser) finish(open int) bool {
 	r.Sections = kept
 	sides := Either
 	for _, s := range r.Sections {
+		s.foldCase()
 		if !s.Buffer.OfPacket() {
 			sides &= s.Buffer.Sides()
 		}
@@ -90,6 +92,9 @@ func (s *Section) check() error {
 		if c.HasWithin && c.Within.Var == 0 && c.Within.N < n {
 			return fmt.Errorf("within %d is less than the %d bytes of the content", c.Within.N, n)
 		}
+		if s.Buffer == HTTPHost && !c.NoCase && !it.Negated && len(s.Transforms) == 0 && !bytes.Equal(c.Pattern, bytes.ToLower(c.Pattern)) {
+			return errors.New("the content has upper case, but the buffer is in lower case: it can't match; http.host.raw is as sent")
+		}
 		if c.StartsWith && (c.HasOffset || c.HasDepth) {
 			return errors.New("startswith stands for offset and depth and can't be joined with them")
 		}
@@ -101,4 +106,21 @@ func (s *Section) check() error {
 		}
 	}
 	return nil
+}
+
+// foldCase gives contents the case of the buffer, as Suricata does where a buffer has only one.
+func (s *Section) foldCase() {
+	f := bytes.ToLower
+	switch s.Buffer {
+	case TLSCertSerial:
+		f = bytes.ToUpper
+	case TLSCertFingerprint, JA3Hash, JA3SHash:
+	default:
+		return
+	}
+	for _, it := range s.Items {
+		if it.Kind == Content {
+			it.Content.Pattern = f(it.Content.Pattern)
+		}
+	}
 }

@@ -29,6 +29,7 @@ func TestProblemsHaveTheirPlace(t *testing.T) {
 		{"lookahead", `alert tcp any any -> any any (pcre:"/a(?=b)/"; sid:1;)`, 1, 31, "pcre"},
 		{"modifier of nothing", `alert tcp any any -> any any (nocase; sid:1;)`, 1, 31, "nocase"},
 		{"short depth", `alert tcp any any -> any any (content:"abc"; depth:2; sid:1;)`, 1, 30, "payload"},
+		{"upper case where there is none", `alert http any any -> any any (http.host; content:"Example"; sid:1;)`, 1, 31, "http.host"},
 		{"two protocols", `alert dns any any -> any any (http.uri; content:"a"; sid:1;)`, 1, 31, "http.uri"},
 		{"sticky without content", `alert http any any -> any any (http.uri; sid:1;)`, 1, 31, "http.uri"},
 		{"wrong direction", `alert http any any -> any any (flow:to_client; http.uri; content:"a"; sid:1;)`, 1, 31, "flow"},
@@ -57,6 +58,25 @@ func TestProblemsHaveTheirPlace(t *testing.T) {
 		}
 		if p := s.Problems[0]; p.Line != c.line || p.Column != c.column || p.Keyword != c.keyword || p.File != "x.rules" || p.Message == "" {
 			t.Errorf("%s: %d:%d %q (%s), want %d:%d %q", c.name, p.Line, p.Column, p.Keyword, p.Message, c.line, c.column, c.keyword)
+		}
+	}
+}
+
+// TestCaseOfBuffers: a buffer that has only one case is met by contents in the other.
+func TestCaseOfBuffers(t *testing.T) {
+	for options, want := range map[string]string{
+		`tls.cert_serial; content:"0a:bc";`:      "0A:BC",
+		`tls.cert_fingerprint; content:"AA:0b";`: "aa:0b",
+		`ja3.hash; content:"E7D7";`:              "e7d7",
+		`tls.sni; content:"Ab";`:                 "Ab",
+	} {
+		s := NewSet(DefaultVars(Vars{}), nil)
+		s.Add("x", "alert tls any any -> any any ("+options+" sid:1;)")
+		if len(s.Problems) > 0 {
+			t.Fatalf("%s: %+v", options, s.Problems)
+		}
+		if got := string(s.Rules[0].Sections[0].Items[0].Content.Pattern); got != want {
+			t.Errorf("%s: %q, want %q", options, got, want)
 		}
 	}
 }

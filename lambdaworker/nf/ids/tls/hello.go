@@ -41,6 +41,7 @@ func isGrease(v uint16) bool { return v&0x0f0f == 0x0a0a && v>>8 == v&0xff }
 // hello is what fingerprints are made of.
 type hello struct {
 	version    uint16
+	first      uint16 // of supported_versions that is a version of TLS, 0 without
 	supported  uint16 // highest of supported_versions, 0 without
 	ciphers    list
 	extensions list
@@ -65,6 +66,9 @@ func (p *Parser) clientHello(c *conn, h *half, m []byte) {
 	}
 	c.ClientVersion = f.version
 	p.extensions(h, &f, r.vector(2), false)
+	if f.first != 0 {
+		c.ClientVersion = f.first
+	}
 	p.fingerprintClient(h, &f)
 }
 
@@ -131,6 +135,9 @@ func (p *Parser) extensions(h *half, f *hello, b []byte, server bool) {
 			for v := (reader{b: d.vector(1)}); len(v.b) >= 2; {
 				if n := uint16(v.number(2)); !isGrease(n) {
 					f.supported = max(f.supported, n)
+					if f.first == 0 && (n >= 0x0300 && n <= 0x0304 || n>>8 == 0x7f) {
+						f.first = n
+					}
 				}
 			}
 		}

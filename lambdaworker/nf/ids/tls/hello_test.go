@@ -15,6 +15,7 @@ func TestVersionOfHello(t *testing.T) {
 		want       uint16
 	}{
 		{"whole", "\x03\x03" + random + "\x00\x00\x02\x13\x01\x01\x00", 0x0303},
+		{"it supports others", "\x03\x03" + random + "\x00\x00\x02\x13\x01\x01\x00" + "\x00\x0b\x00\x2b\x00\x07\x06\x1a\x1a\x03\x04\x03\x03", 0x0304},
 		{"ciphers past the end", "\x03\x03" + random + "\x00\xff\x02\x13\x01\x01\x00", 0},
 		{"random cut short", "\x03\x03" + random[:8], 0},
 	} {
