@@ -131,7 +131,9 @@ func (a *appliance) newShards(cfg dataplane.Config, queues []dataplane.Queue) er
 		}
 		a.shards = append(a.shards, s)
 	}
-	dataplane.Join(a.shards)
+	if err := dataplane.Join(a.shards); err != nil {
+		return err
+	}
 	// A shard holds its P while it polls; the rest of the process needs some of its own, or sockets wait for the
 	// scheduler's 10 ms.
 	if want := len(a.shards) + 2; runtime.GOMAXPROCS(0) < want {

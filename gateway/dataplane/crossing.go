@@ -58,13 +58,18 @@ func (c *crossing) empty() bool { return c.head.Load() == c.tail.Load() }
 const maxCrossing = 8192
 
 // Join makes shards know each other, before any runs. A packet that arrives on the queue of a shard that does not have its
-// sub-flow crosses once to the one that has.
-func Join(shards []*Shard) {
+// flow crosses once to the one that has. The error is of chains that follow different addresses: one shard could do that, several
+// can't.
+func Join(shards []*Shard) error {
 	if len(shards) < 2 {
-		return
+		return nil
+	}
+	follows, err := affinity(shards[0].cfg.Chains, len(shards))
+	if err != nil {
+		return err
 	}
 	for _, s := range shards {
-		s.peers = shards
+		s.peers, s.affinity = shards, follows
 		s.cross = make([]*crossing, len(shards))
 		s.back = make([]*crossing, len(shards))
 		for i, from := range shards {
@@ -75,9 +80,10 @@ func Join(shards []*Shard) {
 			}
 		}
 	}
+	return nil
 }
 
-// handOver passes a frame to the shard that has its sub-flow. If that one is so far behind that the ring is full, the
+// handOver passes a frame to the shard that has its flow. If that one is so far behind that the ring is full, the
 // packet is dropped as overload; if it has ended, as at a shutdown.
 func (s *Shard) handOver(to int, f *ingress.Frame, side ingress.Side) {
 	peer := s.peers[to]

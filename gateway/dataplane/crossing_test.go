@@ -58,7 +58,9 @@ func newPair(t testing.TB, change func(*Config)) (p pair) {
 		p[i].s.id = i
 		shards[i] = p[i].s
 	}
-	Join(shards)
+	if err := Join(shards); err != nil {
+		t.Fatal(err)
+	}
 	return p
 }
 

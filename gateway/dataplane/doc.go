@@ -3,6 +3,7 @@
 //	shard.go     one turn of the loop: what is done, in which order
 //	asking.go    whether to ask again, or to sleep
 //	receive.go   1 receive a burst   2 parse   3 bypass or place in a sub-flow   4 find the flow   5 park in a slot
+//	subflow.go   which sub-flow that is, and which shard is its home
 //	dispatch.go  6 ship to the worker that has the sub-flow, or wait for one
 //	complete.go  7 take verdicts and state deltas   8 retire in flow order
 //	send.go      9 send out of the other port

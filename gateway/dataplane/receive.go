@@ -41,10 +41,11 @@ func (s *Shard) accept(f *ingress.Frame, side ingress.Side, owner int) {
 		return
 	}
 	reverse := in.Key(f.Data, key)
-	sub, chain := s.place(in, f, key, side)
-	if len(s.peers) > 1 && int(sub)%len(s.peers) != s.id {
-		s.handOver(int(sub)%len(s.peers), f, side)
-		return
+	if len(s.peers) > 1 && owner == s.id {
+		if home := s.home(key, reverse, side); home != s.id {
+			s.handOver(home, f, side)
+			return
+		}
 	}
 	s.arrive(led, f)
 	i := s.park(f, side, owner)
@@ -59,26 +60,30 @@ func (s *Shard) accept(f *ingress.Frame, side ingress.Side, owner int) {
 
 	flow, fresh := s.flows.Get(key, s.now)
 	full := flow == flowtable.None
-	if full {
-		s.led.FlowTableFull++
-		flow = s.flows.Overflow(sub)
-	}
-	e := s.flows.Entry(flow)
+	var e *flowtable.Entry
+	var sub uint16
+	var chain int
 	if fresh || full {
-		if chain < 0 {
-			chain = s.cfg.Classify(f.Data, f.Wire)
-		}
+		chain = s.cfg.Classify(f.Data, f.Wire)
+		sub = s.subFlow(chain, key, reverse, side)
 		if chain < 0 {
 			chain = noChain
 		}
+		over := s.flows.Overflow(sub)
+		if full {
+			s.led.FlowTableFull++
+			flow = over
+		}
+		e = s.flows.Entry(flow)
 		if fresh {
 			e.Chain, e.SubFlow = uint8(chain), sub
-			if s.flows.Entry(s.flows.Overflow(sub)).InFlight > 0 {
+			if s.flows.Entry(over).InFlight > 0 {
 				e.Flags |= shares
 			}
 		}
 	} else {
-		chain = int(e.Chain)
+		e = s.flows.Entry(flow)
+		chain, sub = int(e.Chain), e.SubFlow
 	}
 	if e.Flags&shares != 0 {
 		if over := s.flows.Overflow(sub); s.flows.Entry(over).InFlight > 0 {
@@ -123,43 +128,6 @@ func (s *Shard) park(f *ingress.Frame, side ingress.Side, owner int) uint32 {
 	i := s.slots.take(*f, side, s.now)
 	s.slots.s[i].owner = uint8(owner)
 	return i
-}
-
-// place returns the packet's sub-flow, and its chain where that had to be found first, else -1.
-func (s *Shard) place(in *packet.Info, f *ingress.Frame, key *packet.Key, side ingress.Side) (sub uint16, chain int) {
-	if !s.cfg.chainFirst() {
-		return uint16(key.Hash(s.cfg.Seed) % SubFlows), -1
-	}
-	chain = s.cfg.Classify(f.Data, f.Wire)
-	if chain >= 0 {
-		if a := s.cfg.Chains[chain].Affinity; a != ByFlow {
-			return oneSided(in, f.Data, (a == ByInside) == (side == ingress.Inside), s.cfg.Seed), chain
-		}
-	}
-	return uint16(key.Hash(s.cfg.Seed) % SubFlows), chain
-}
-
-// chainFirst: with a chain whose sub-flows follow one address, the chain has to be known before the sub-flow.
-func (c *Config) chainFirst() bool {
-	for i := range c.Chains {
-		if c.Chains[i].Affinity != ByFlow {
-			return true
-		}
-	}
-	return false
-}
-
-// oneSided is the sub-flow of the source or the destination address alone.
-func oneSided(in *packet.Info, frame []byte, source bool, seed uint64) uint16 {
-	addr := in.Dst(frame)
-	if source {
-		addr = in.Src(frame)
-	}
-	var k packet.Key
-	for i, b := range addr {
-		k[i/8] = k[i/8]<<8 | uint64(b)
-	}
-	return uint16(k.Hash(seed) % SubFlows)
 }
 
 const (

@@ -80,7 +80,7 @@ func (s *Shard) beginTakeover(c *conn, id uint16) {
 	// Where an address chooses the sub-flow, its flows can't be told by their keys: all are wanted.
 	byFlow := s.cfg.Chains[s.cfg.Stages[c.pool].Chain].Affinity == ByFlow
 	t.export = s.replica(c.pool).Export(t.from, c.worker, func(key *[6]uint64) bool {
-		return !byFlow || t.subs[(*packet.Key)(key).Hash(s.cfg.Seed)%SubFlows]
+		return !byFlow || t.subs[s.byFlow((*packet.Key)(key))]
 	})
 	c.takes, c.progress = t, s.now
 	s.taking++

@@ -47,16 +47,17 @@ type Shard struct {
 	stopping    bool
 	ended       bool
 
-	info    packet.Info // of the packet at hand; a field, because a classifier is called with its address
-	key     packet.Key
-	rx      [maxBurst]ingress.Frame
-	tx      [maxBurst]ingress.Frame
-	release [2][]uint32
-	scratch []uint32
-	dirty   []uint16 // connections with an unsent batch
-	peers   []*Shard // by shard number; for packets that arrive on the wrong queue
-	cross   []*crossing
-	back    []*crossing
+	info     packet.Info // of the packet at hand; a field, because a classifier is called with its address
+	key      packet.Key
+	rx       [maxBurst]ingress.Frame
+	tx       [maxBurst]ingress.Frame
+	release  [2][]uint32
+	scratch  []uint32
+	dirty    []uint16 // connections with an unsent batch
+	peers    []*Shard // by shard number; for packets that arrive on the wrong queue
+	affinity Affinity // what chooses among them
+	cross    []*crossing
+	back     []*crossing
 
 	// Shared.
 	mail      *mailbox

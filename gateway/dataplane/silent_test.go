@@ -67,7 +67,9 @@ func TestNoInjectionForASettledPacket(t *testing.T) {
 func TestCrossedFramesSurviveAStop(t *testing.T) {
 	a, b := newRig(t, nil), newRig(t, nil)
 	b.s.id = 1
-	Join([]*Shard{a.s, b.s})
+	if err := Join([]*Shard{a.s, b.s}); err != nil {
+		t.Fatal(err)
+	}
 	feed := func() {
 		for flow := range uint16(64) {
 			a.ports[0].in = append(a.ports[0].in, udp(flow, false, 1))
