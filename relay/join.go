@@ -16,31 +16,14 @@ import (
 // errTooMuch is what reading gives a stranger who talks too much.
 var errTooMuch = errors.New("too many bytes before the join")
 
-// strangerConn counts what was read from somebody who has not joined.
-type strangerConn struct {
-	net.Conn
-	left int
-}
-
-// Read fails when the peer has sent more than it may before it has joined.
-func (c *strangerConn) Read(b []byte) (int, error) {
-	if c.left <= 0 {
-		return 0, errTooMuch
-	}
-	n, err := c.Conn.Read(b[:min(len(b), c.left)])
-	c.left -= n
-	return n, err
-}
-
-// join brings a stranger through the TLS handshake and the Hello. Deadlines are set on c.
-func (l *Listener) join(ctx context.Context, c net.Conn) (*record.Session, wire.Hello, Refusal, bool) {
+// join brings a stranger through the TLS handshake and the Hello. Deadlines are set on it.
+func (l *Listener) join(ctx context.Context, c *stranger) (*record.Session, wire.Hello, Refusal, bool) {
 	var hello wire.Hello
-	stranger := &strangerConn{Conn: c, left: l.cfg.MaxBytes}
 	session := record.Plain()
 	var nonce [wire.NonceSize]byte
 	if l.cfg.TLS {
 		var err error
-		if session, err = record.Server(ctx, stranger, l.cfg.Identity, wire.ALPN); err != nil {
+		if session, err = record.Server(ctx, c, l.cfg.Identity, wire.ALPN); err != nil {
 			return nil, hello, refusalOf(err, RefusedTLS), false
 		}
 	} else {
@@ -50,7 +33,7 @@ func (l *Listener) join(ctx context.Context, c net.Conn) (*record.Session, wire.
 		}
 	}
 	in := record.NewInbox(session.Open, wire.HeaderSize+wire.MaxControl, 0)
-	why, ok := readHello(stranger, in, &hello)
+	why, ok := readHello(c, in, &hello)
 	if !ok {
 		bye(c, session, why)
 		return nil, hello, why, false

@@ -23,7 +23,7 @@ type Config struct {
 
 	Window      int           // bytes of batches a worker may owe; DefaultWindow
 	Timeout     time.Duration // for handshake and join together; 3 s
-	HalfOpen    int           // how many may be in their handshake at once; 64
+	HalfOpen    int           // how many may be in their handshake at once; 64. One more takes the place of the one silent longest
 	MaxBytes    int           // that may be read before the join; 16 KiB
 	Keepalive   time.Duration // 15 s: network address translation forgets idle connections after 350
 	UserTimeout time.Duration // how long sent bytes may go unacknowledged; 10 s
@@ -37,13 +37,13 @@ type Listener struct {
 	ln      *net.TCPListener
 	tokens  *tokens
 	refused refusals
-	slots   chan struct{} // one for each half-open connection
+	serving chan struct{} // one for each goroutine: those of evicted strangers take a moment to end
 	ctx     context.Context
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 
 	mu       sync.Mutex
-	halfOpen map[net.Conn]struct{}
+	halfOpen []*stranger // by their arrival
 }
 
 // Listen starts a Listener.
@@ -58,7 +58,7 @@ func Listen(cfg Config) (*Listener, error) {
 	}
 	l := &Listener{
 		cfg: cfg, ln: ln.(*net.TCPListener), tokens: newTokens(cfg.Now),
-		slots: make(chan struct{}, cfg.HalfOpen), halfOpen: map[net.Conn]struct{}{},
+		serving: make(chan struct{}, 2*cfg.HalfOpen),
 	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.done.Add(1)
@@ -118,15 +118,19 @@ func (l *Listener) Refused() (counts [NumRefusals]uint64) {
 }
 
 // HalfOpen returns how many connections are in their handshake.
-func (l *Listener) HalfOpen() int { return len(l.slots) }
+func (l *Listener) HalfOpen() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.halfOpen)
+}
 
 // Close stops listening, ends the handshakes under way, and waits for its goroutines. Conns handed over stay open.
 func (l *Listener) Close() error {
 	l.cancel()
 	err := l.ln.Close()
 	l.mu.Lock()
-	for c := range l.halfOpen {
-		_ = c.SetDeadline(time.Unix(1, 0))
+	for _, s := range l.halfOpen {
+		s.hurry()
 	}
 	l.mu.Unlock()
 	l.done.Wait()
@@ -151,24 +155,30 @@ func (l *Listener) accept() {
 			continue
 		}
 		select {
-		case l.slots <- struct{}{}:
+		case l.serving <- struct{}{}:
 			l.done.Add(1)
 			go l.serve(c)
-		default: // a flood of strangers costs an accept and a close each
-			l.refused[RefusedHalfOpen].Add(1)
+		case <-l.ctx.Done():
 			_ = c.Close()
+			return
 		}
 	}
 }
 
 func (l *Listener) serve(c *net.TCPConn) {
 	defer l.done.Done()
-	if !l.enter(c) {
+	defer func() { <-l.serving }()
+	s, ok := l.enter(c)
+	if !ok {
+		_ = c.Close()
 		return
 	}
-	conn, why, err := l.admit(c)
-	l.leave(c)
+	conn, why, err := l.admit(c, s)
+	l.leave(s)
 	if conn == nil {
+		if s.evicted.Load() {
+			why = RefusedHalfOpen
+		}
 		l.refused[why].Add(1)
 		l.cfg.Log.Debug("worker refused", "peer", c.RemoteAddr().String(), "reason", why.String(), "error", err)
 		_ = c.Close()
@@ -177,28 +187,8 @@ func (l *Listener) serve(c *net.TCPConn) {
 	l.cfg.Joined(conn)
 }
 
-func (l *Listener) enter(c *net.TCPConn) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.ctx.Err() != nil {
-		<-l.slots
-		_ = c.Close()
-		return false
-	}
-	l.halfOpen[c] = struct{}{}
-	_ = c.SetDeadline(time.Now().Add(l.cfg.Timeout))
-	return true
-}
-
-func (l *Listener) leave(c *net.TCPConn) {
-	l.mu.Lock()
-	delete(l.halfOpen, c)
-	l.mu.Unlock()
-	<-l.slots
-}
-
-func (l *Listener) admit(c *net.TCPConn) (*Conn, Refusal, error) {
-	session, hello, why, ok := l.join(l.ctx, c)
+func (l *Listener) admit(c *net.TCPConn, s *stranger) (*Conn, Refusal, error) {
+	session, hello, why, ok := l.join(l.ctx, s)
 	if !ok {
 		return nil, why, nil
 	}

@@ -3,7 +3,6 @@ package relay
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -306,22 +305,67 @@ func TestStrangersAreBounded(t *testing.T) {
 	})
 }
 
+// Silent strangers give way, the longest there first, and keep no worker out.
 func TestHalfOpenFlood(t *testing.T) {
-	d := newDoor(t, true, func(c *Config) { c.HalfOpen = 3 })
-	for range 3 {
-		d.dial()
+	for _, secure := range []bool{true, false} {
+		d := newDoor(t, secure, func(c *Config) { c.HalfOpen = 3 })
+		token := d.Expect(1, 2, 1, d.cfg.Now().Add(time.Minute))
+		var flood []net.Conn
+		for n := range 8 {
+			flood = append(flood, d.dial())
+			d.refused(RefusedHalfOpen, uint64(max(n-2, 0)))
+			d.halfOpen(min(n+1, 3))
+		}
+		for i, c := range flood[:5] {
+			if _, err := io.Copy(io.Discard, c); err != nil && !strings.Contains(err.Error(), "reset") {
+				t.Errorf("the %d. of 8, which has to go: %v", i+1, err)
+			}
+		}
+		if got := d.join(secure, token, 1, 2, 0); got != wire.TypeWelcome {
+			t.Errorf("the worker, TLS %v: %v", secure, got)
+		}
+		(<-d.conns).Close()
+		d.refused(RefusedHalfOpen, 6)
 	}
-	for limit := time.Now().Add(20 * time.Second); d.HalfOpen() < 3; runtime.Gosched() {
+}
+
+// Who has said something stays longer than who has not.
+func TestTheSilentGoFirst(t *testing.T) {
+	d := newDoor(t, true, func(c *Config) { c.HalfOpen = 2 })
+	speaks := d.dial()
+	if _, err := speaks.Write([]byte{22, 3, 1, 2}); err != nil { // of a ClientHello
+		t.Fatal(err)
+	}
+	for limit := time.Now().Add(20 * time.Second); !d.spoke(0); runtime.Gosched() {
 		if time.Now().After(limit) {
-			t.Fatal("not accepted")
+			t.Fatal("it is not heard")
 		}
 	}
-	for range 5 {
-		if _, err := d.dial().Read(make([]byte, 1)); !errors.Is(err, io.EOF) && !strings.Contains(err.Error(), "reset") {
-			t.Errorf("the fourth: %v", err)
+	for n := range uint64(4) {
+		d.dial()
+		d.refused(RefusedHalfOpen, n)
+		d.halfOpen(2)
+	}
+	if !d.spoke(0) {
+		t.Error("the one that spoke had to go")
+	}
+}
+
+// halfOpen waits until n strangers are in their handshake.
+func (d *door) halfOpen(n int) {
+	d.t.Helper()
+	for limit := time.Now().Add(20 * time.Second); d.HalfOpen() != n; runtime.Gosched() {
+		if time.Now().After(limit) {
+			d.t.Fatalf("%d are in their handshake, expected %d", d.HalfOpen(), n)
 		}
 	}
-	d.refused(RefusedHalfOpen, 5)
+}
+
+// spoke reports whether stranger i, by arrival, has said something.
+func (d *door) spoke(i int) bool {
+	d.Listener.mu.Lock()
+	defer d.Listener.mu.Unlock()
+	return i < len(d.Listener.halfOpen) && d.Listener.halfOpen[i].spoke.Load()
 }
 
 func TestExpectBurnsTheOlderToken(t *testing.T) {
@@ -382,11 +426,7 @@ func TestTheConnOwnsItsSocket(t *testing.T) {
 func TestCloseEndsHandshakes(t *testing.T) {
 	d := newDoor(t, true, nil)
 	d.dial()
-	for limit := time.Now().Add(20 * time.Second); d.HalfOpen() < 1; runtime.Gosched() {
-		if time.Now().After(limit) {
-			t.Fatal("not accepted")
-		}
-	}
+	d.halfOpen(1)
 	began := time.Now()
 	if err := d.Close(); err != nil {
 		t.Error(err)

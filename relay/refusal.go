@@ -7,7 +7,7 @@ type Refusal uint8
 
 // Refusals.
 const (
-	RefusedHalfOpen Refusal = iota // too many others were still in their handshake
+	RefusedHalfOpen Refusal = iota // it was in its handshake when too many others came
 	RefusedTimeout                 // the handshake and the join took too long
 	RefusedBytes                   // too much was sent before the join
 	RefusedTLS                     // the TLS handshake failed
