@@ -47,16 +47,16 @@ func (c *configuration) status(r coordinator.Rollout) console.Configuration {
 	return s
 }
 
-// newest returns the generation that a reading is compared with: the one on its way, or else the one that runs.
-func (c *configuration) newest(r coordinator.Rollout) generation {
+// standing returns the generation that runs, and the newest: the one on its way to follow it, or else the same.
+func (c *configuration) standing(r coordinator.Rollout) (running, newest generation) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.taken = slices.DeleteFunc(c.taken, func(g generation) bool { return g.number < r.Running })
-	last := c.taken[len(c.taken)-1]
-	if last.number == r.Failed {
-		return c.taken[0]
+	running, newest = c.taken[0], c.taken[len(c.taken)-1]
+	if newest.number == r.Failed {
+		newest = running
 	}
-	return last
+	return running, newest
 }
 
 // runReloading runs the appliance, and reloads whenever something comes from hup.
@@ -90,10 +90,14 @@ func (a *appliance) reload() {
 		return
 	}
 	c, rollout := &a.config, a.coord.Rollout()
-	running := c.newest(rollout)
+	running, newest := c.standing(rollout)
 	next, err := a.cfg.Reread()
-	if err == nil {
-		if problems := next.plan.fits(running.plan); len(problems) > 0 {
+	if err == nil { // it may follow either: the one on its way is dropped for it, if it has not arrived by then
+		problems := next.plan.fits(newest.plan)
+		if len(problems) == 0 && newest.number != running.number {
+			problems = next.plan.fits(running.plan)
+		}
+		if len(problems) > 0 {
 			err = problems
 		}
 	}
@@ -113,8 +117,8 @@ func (a *appliance) reload() {
 	for _, w := range next.waiting {
 		a.log.Warn("setting refused until the next start", "setting", w)
 	}
-	if next.same(running.reading) {
-		a.log.Info("configuration read again; its chains and files are those that run", "generation", running.number)
+	if next.same(newest.reading) {
+		a.log.Info("configuration read again; its chains and files are those that run", "generation", newest.number)
 		return
 	}
 	g := generation{c.taken[len(c.taken)-1].number + 1, next}

@@ -16,6 +16,8 @@ type Replica interface {
 	Inherit(from []uint32, to uint32)
 	// Forget empties it: the functions have changed.
 	Forget()
+	// Keep says that the stage has n functions from now on: it forgets what it knows of others.
+	Keep(n int)
 	// Stats returns how many entries it has and of how many bytes, how many it gave up for room, and how many deltas were damaged.
 	Stats() (entries, bytes, evicted, damaged uint64)
 }
@@ -150,14 +152,19 @@ func (s *Shard) endTakeover(c *conn, id uint16) {
 	s.beginTakeover(c, id) // what was routed to it meanwhile
 }
 
-// forget empties the replicas of stages whose functions are others in another layout, or in another order: state names its function
-// by its place.
+// forget takes out of the replicas what a layout has no use for: all where a stage's functions are others, or in another order, and of
+// functions taken away. State names its function by its place, where another one may stand some day.
 func (s *Shard) forget(next []Stage) {
 	for pool := range next {
-		if r := s.replica(pool); r != nil && pool < len(s.cfg.Stages) && !goesOn(s.cfg.Stages[pool].Functions, next[pool].Functions) {
+		r := s.replica(pool)
+		if r == nil || pool >= len(s.cfg.Stages) || s.cfg.Stages[pool].Functions == next[pool].Functions {
+			continue
+		}
+		if !goesOn(s.cfg.Stages[pool].Functions, next[pool].Functions) {
 			r.Forget()
 			s.held[pool] = [SubFlows]uint32{}
 		}
+		r.Keep(strings.Count(next[pool].Functions, ", ") + 1)
 	}
 }
 

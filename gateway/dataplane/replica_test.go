@@ -488,3 +488,38 @@ func TestReplicaAllocatesNothing(t *testing.T) {
 		t.Errorf("%d evicted, %d damaged, %d packets: the test tests nothing", led.ReplicaEvicted, led.ReplicaDamaged, l.answered)
 	}
 }
+
+// What a function that was taken away knew is told neither to the next one in its place nor to itself, when it comes back.
+func TestStateOfATakenAwayFunctionStaysAway(t *testing.T) {
+	for _, last := range []string{"a, c", "a, b"} {
+		r := newRig(t, func(c *Config) { c.Stages[0].Functions = "a, b"; withReplicas(t, c) })
+		w := r.hire(1)
+		r.place(1, 1)
+		r.turn(1)
+		r.feed(100, 101, 0)
+		var delta []byte
+		for nf := range uint8(2) {
+			delta = state.Append(delta, &state.Entry{Kind: state.Flow, NF: nf, Version: 1, Key: keyOf(w.carried[0]), Data: []byte{'o', 'l', 'd', nf}})
+		}
+		delta = state.Append(delta, &state.Entry{Kind: state.Shared, NF: 1, Data: []byte("shared of b")})
+		w.answers = append(w.answers, func(h relay.Handler) { h.State(delta) })
+		w.answer(1, func(int) uint8 { return 0 })
+		r.turn(1)
+		for i, functions := range []string{"a", last} {
+			w = r.hire(uint32(2 + i))
+			p := &Placement{Version: uint64(2 + i), Pools: make([]Pool, 1), Layout: &Layout{
+				Stages: []Stage{{Name: "edge/0", Functions: functions}}, Classify: func([]byte, uint32) int { return 0 }}}
+			for sub := range p.Pools[0] {
+				p.Pools[0][sub] = uint32(2 + i)
+			}
+			r.s.Place(p)
+			r.turn(2)
+		}
+		in := state.Read(w.state)
+		for e := (state.Entry{}); in.Next(&e); {
+			if e.NF == 1 {
+				t.Errorf("[a, b] -> [a] -> [%s]: the worker was told, for function 1, kind %d: %q", last, e.Kind, e.Data)
+			}
+		}
+	}
+}

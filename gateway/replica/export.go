@@ -17,7 +17,8 @@ type Export struct {
 	to     uint32
 	wants  func(key *[6]uint64) bool
 	next   uint32 // record to look at next
-	shared bool   // the deltas of shared state have been taken
+	delta  uint64 // place of the delta of shared state to look at next
+	deltas uint64 // and the one behind the last
 	rest   []byte // taken and not in a part yet
 	part   []byte
 	ready  bool
@@ -28,7 +29,7 @@ type Export struct {
 // Export begins to tell worker to what workers from knew, and of others' flows those that wants wants; never what to itself has told:
 // it knows better. from and wants are kept until the export ends.
 func (r *Replica) Export(from []uint32, to uint32, wants func(key *[6]uint64) bool) *Export {
-	return &Export{r: r, from: from, to: to, wants: wants}
+	return &Export{r: r, from: from, to: to, wants: wants, delta: r.log.gone, deltas: r.log.end()}
 }
 
 // Part returns the part at hand, the same one until Sent, and whether another one follows. A part that another one follows may be
@@ -37,13 +38,10 @@ func (x *Export) Part() (part []byte, more bool) {
 	if x.ready {
 		return x.part, x.more
 	}
-	if !x.shared {
-		x.shared = true
-		x.rest = x.r.appendShared(x.rest, func(worker uint32) bool { return worker != x.to && isOne(x.from, worker) })
-	}
-	for end := min(x.next+scan, x.r.top); len(x.rest) < PartBytes && x.next < end; x.next++ {
+	x.rest = x.appendShared(x.rest)
+	for end := min(x.next+scan, x.r.top); x.delta >= x.deltas && len(x.rest) < PartBytes && x.next < end; x.next++ {
 		rec := &x.r.records[x.next]
-		if !rec.used {
+		if !rec.used || rec.epoch != x.r.epochs[rec.nf] {
 			continue
 		}
 		if o := x.r.owners[rec.owner].worker; o != x.to && (isOne(x.from, o) || x.wants(&rec.key)) {
@@ -53,7 +51,7 @@ func (x *Export) Part() (part []byte, more bool) {
 	n := min(len(x.rest), PartBytes)
 	x.part = append(x.part[:0], x.rest[:n]...)
 	x.rest = x.rest[:copy(x.rest, x.rest[n:])]
-	x.ready, x.more = true, len(x.rest) > 0 || x.next < x.r.top
+	x.ready, x.more = true, len(x.rest) > 0 || x.delta < x.deltas || x.next < x.r.top
 	return x.part, x.more
 }
 

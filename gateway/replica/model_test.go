@@ -2,7 +2,9 @@ package replica
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/granule-nf/granule/lambdaworker/state"
@@ -113,6 +115,72 @@ func TestSharedReachesOneSuccessorOnce(t *testing.T) {
 	}
 	if _, got := exported(t, r, []uint32{1}, true); len(got) != 0 {
 		t.Errorf("a second heir is told %q", got)
+	}
+}
+
+// What was known of a function that was taken away does not come back with the next one in its place; the others' goes on.
+func TestKeep(t *testing.T) {
+	r, _ := New(Config{Bytes: MinBytes, OneWorker: true})
+	tell := func(who string) {
+		var d []byte
+		for nf := range uint8(2) {
+			d = state.Append(d, &state.Entry{Kind: state.Flow, NF: nf, Key: [6]uint64{7}, Data: []byte(who)})
+			d = state.Append(d, &state.Entry{Kind: state.Shared, NF: nf, Data: []byte(who + string('0'+nf))})
+		}
+		r.Apply(1, d)
+	}
+	tell("a")
+	r.Keep(1)
+	tell("b") // a worker that goes
+	r.Keep(2)
+	flows, shared := exported(t, r, []uint32{1}, false)
+	if len(flows) != 1 || string(flows[id{[6]uint64{7}, 0}]) != "b" || !slices.Equal(shared, []string{"a0", "b0"}) {
+		t.Errorf("flows %v, shared %q; expected those of function 0 alone", flows, shared)
+	}
+	tell("c")
+	flows, shared = exported(t, r, []uint32{1}, false)
+	if len(flows) != 2 || string(flows[id{[6]uint64{7}, 1}]) != "c" || !slices.Equal(shared, []string{"a0", "b0", "c0", "c1"}) {
+		t.Errorf("flows %v, shared %q; expected those of both functions", flows, shared)
+	}
+}
+
+// Deltas that are given up for room while they are told, part by part, are not told; those that come meanwhile are not of this export.
+func TestSharedIsGivenUpWhileItIsTold(t *testing.T) {
+	r, _ := New(Config{Bytes: 8 << 20, OneWorker: true})
+	n := uint32(0)
+	tell := func(worker uint32) {
+		data := make([]byte, 1000)
+		binary.LittleEndian.PutUint32(data, n)
+		n++
+		r.Apply(worker, state.Append(nil, &state.Entry{Kind: state.Shared, Data: data}))
+	}
+	for range 400 {
+		tell(1)
+	}
+	x := r.Export([]uint32{1}, 2, func(*[6]uint64) bool { return false })
+	var got []byte
+	for parts, more := 0, true; more; parts++ {
+		var part []byte
+		part, more = x.Part()
+		got = append(got, part...)
+		x.Sent()
+		if parts == 1 {
+			for range 300 { // 500 have room
+				tell(3)
+			}
+		}
+	}
+	next, seen := uint32(0), 0
+	in := state.Read(got)
+	for e := (state.Entry{}); in.Next(&e); seen++ {
+		at := binary.LittleEndian.Uint32(e.Data)
+		if at < next || at >= 400 {
+			t.Fatalf("delta %d comes behind %d", at, next)
+		}
+		next = at + 1
+	}
+	if in.Err() != nil || next != 400 || seen >= 400 || seen < 190 {
+		t.Errorf("%d deltas were told, the last %d; %v", seen, next, in.Err())
 	}
 }
 

@@ -71,7 +71,7 @@ func (r *Replica) merge() {
 		}
 	}
 	for from := 0; from < r.log.used; {
-		size, o := r.log.head(from)
+		size, o, _ := r.log.head(from)
 		var name [2]byte
 		binary.LittleEndian.PutUint16(name[:], to[o])
 		for i, b := range name {

@@ -48,6 +48,8 @@ type Replica struct {
 	store
 	oneWorker bool
 	log       ring
+	functions int                  // that the stage has; of others nothing is taken in
+	since     [maxFunctions]uint64 // place from which on a function's deltas of shared state count
 	damaged   uint64
 	entry     state.Entry // of the delta at hand
 }
@@ -57,7 +59,7 @@ func New(cfg Config) (*Replica, error) {
 	if cfg.Bytes < MinBytes || cfg.Bytes > MaxBytes {
 		return nil, fmt.Errorf("replica: %d bytes of memory; %d to %d are possible", cfg.Bytes, MinBytes, MaxBytes)
 	}
-	return &Replica{store: newStore(cfg.Bytes-cfg.Bytes/16, cfg.Seed), oneWorker: cfg.OneWorker, log: ring{data: make([]byte, cfg.Bytes/16)}}, nil
+	return &Replica{store: newStore(cfg.Bytes-cfg.Bytes/16, cfg.Seed), oneWorker: cfg.OneWorker, log: ring{data: make([]byte, cfg.Bytes/16)}, functions: maxFunctions}, nil
 }
 
 // Forget empties the replica; what has been counted stays counted.
@@ -65,7 +67,20 @@ func (r *Replica) Forget() {
 	evicted := r.evicted
 	r.store = newStore(r.size, r.seed)
 	r.evicted = evicted
-	r.log.at, r.log.used = 0, 0
+	r.log.drop(r.log.used)
+}
+
+// maxFunctions is how many functions entries can name.
+const maxFunctions = 256
+
+// Keep says that the stage has n functions from now on. What is known of others is forgotten, and what their last workers still tell.
+// It takes no longer however much that is: what is forgotten keeps its room until it is the oldest.
+func (r *Replica) Keep(n int) {
+	r.functions = n
+	for nf := n; nf < maxFunctions; nf++ {
+		r.epochs[nf]++
+		r.since[nf] = r.log.end()
+	}
 }
 
 // Apply takes in a delta that worker told. It allocates nothing, but for the first entry of a worker.
@@ -73,13 +88,16 @@ func (r *Replica) Apply(worker uint32, delta []byte) {
 	in, e := state.Read(delta), &r.entry
 	o := r.ownerOf(worker)
 	for at := 0; in.Next(e); at = in.Offset() {
+		if int(e.NF) >= r.functions {
+			continue
+		}
 		switch e.Kind {
 		case state.Gone:
 			r.gone(&e.Key, o)
 		case state.Flow:
 			r.put(e, o)
 		case state.Shared:
-			r.share(o, delta[at:in.Offset()])
+			r.share(o, e.NF, delta[at:in.Offset()])
 		}
 	}
 	e.Data = nil // it is the caller's

@@ -24,6 +24,7 @@ type record struct {
 	size         uint32
 	version      uint16
 	owner        uint16
+	epoch        uint16 // of its function
 	nf           uint8
 	used         bool
 }
@@ -56,6 +57,7 @@ type store struct {
 	newest     uint32
 	live       int
 	evicted    uint64
+	epochs     [maxFunctions]uint16 // of each function: records of an earlier one are forgotten, and go when they are the oldest
 }
 
 func newStore(bytes int, seed uint64) store {
@@ -132,7 +134,7 @@ func (s *store) fill(rec uint32, e *state.Entry, owner uint16) {
 	r := &s.records[rec]
 	s.owners[r.owner].holds--
 	s.owners[owner].holds++
-	r.seen, r.version, r.owner, r.size = e.Seen, e.Version, owner, uint32(len(e.Data))
+	r.seen, r.version, r.owner, r.epoch, r.size = e.Seen, e.Version, owner, s.epochs[e.NF], uint32(len(e.Data))
 	b := r.data
 	for data := e.Data; len(data) > 0; b = s.next[b] {
 		data = data[copy(s.blocks[b][:], data):]
