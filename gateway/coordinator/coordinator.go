@@ -220,6 +220,9 @@ func (c *Coordinator) draining(id uint32, why string) {
 		w.state = Draining
 		return
 	}
+	if !w.proven { // its successor may do the same
+		c.backOff(c.startsOf(w))
+	}
 	c.retire(w, why)
 }
 

@@ -306,3 +306,25 @@ func TestLateWorkerIsGivenUp(t *testing.T) {
 		})
 	})
 }
+
+// Workers that announce their end as soon as they have joined (a function whose timeout is too short, a broken artifact) are backed off
+// as those that die.
+func TestDrainingAtOnceIsBackedOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newCloud(t, nil)
+		w.run(func() {
+			for range 60 * 20 {
+				time.Sleep(50 * time.Millisecond)
+				all, _, _ := w.c.Status()
+				for _, x := range all {
+					if x.State == "standby" || x.State == "active" {
+						w.c.Draining(x.ID)
+					}
+				}
+			}
+			if _, n, _ := w.c.Status(); n.Invoked > 60 {
+				t.Errorf("%d invocations in a minute", n.Invoked)
+			}
+		})
+	})
+}
