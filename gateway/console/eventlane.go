@@ -1,6 +1,9 @@
 package console
 
-import "sync/atomic"
+import (
+	"bytes"
+	"sync/atomic"
+)
 
 // laneSize bounds the lines of a lane that wait for the disk. All of it is there from the start, so that nothing is allocated
 // when lines come; until they do, the kernel has given no page of it.
@@ -27,10 +30,14 @@ func (e *EventLog) Lane() *EventLane {
 	return l
 }
 
-// Add takes whole lines in; lost is how many their maker had no room for. One goroutine at a time may call it; it never waits
-// and allocates nothing.
+// Add takes whole lines in; lost is how many their maker had no room for. What stands behind the last newline is no line, and is
+// counted as one lost: it would spoil another worker's. One goroutine at a time may call it; it never waits and allocates nothing.
 func (l *EventLane) Add(text []byte, lost uint32) {
 	e := l.log
+	if whole := bytes.LastIndexByte(text, '\n') + 1; whole < len(text) {
+		text = text[:whole]
+		lost++
+	}
 	if lost > 0 {
 		e.lost.Add(uint64(lost))
 	}

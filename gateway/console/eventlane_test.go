@@ -119,3 +119,23 @@ func TestAddAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// A worker whose text does not end with a newline spoils no line of another.
+func TestWhatIsNoLineIsLost(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "eve.json")
+	e, err := OpenEventLog(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := e.Lane()
+	for _, text := range []string{`{"bad`, "{\"a\":1}\n{\"ba", "{\"a\":2}\n"} {
+		l.Add([]byte(text), 0)
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if c := e.Counters(); err != nil || string(text) != "{\"a\":1}\n{\"a\":2}\n" || c.Written != 2 || c.Lost != 2 {
+		t.Errorf("%q, %+v, %v; expected two lines written and two lost", text, c, err)
+	}
+}
