@@ -164,7 +164,12 @@ func (c *Coordinator) Lost(id uint32, why string) { c.inbox.post(func() { c.lost
 
 // Draining tells that a worker announced its end.
 func (c *Coordinator) Draining(id uint32) {
-	c.inbox.post(func() { c.draining(id, "it announced its end") })
+	c.inbox.post(func() {
+		if w := c.workers[id]; w != nil && !w.proven && w.state != Gone && w.state != Draining { // its successor may do the same
+			c.backOff(c.startsOf(w))
+		}
+		c.draining(id, "it announced its end")
+	})
 }
 
 func (c *Coordinator) joined(id uint32) {
@@ -219,9 +224,6 @@ func (c *Coordinator) draining(id uint32, why string) {
 	if w.state == Active {
 		w.state = Draining
 		return
-	}
-	if !w.proven { // its successor may do the same
-		c.backOff(c.startsOf(w))
 	}
 	c.retire(w, why)
 }
