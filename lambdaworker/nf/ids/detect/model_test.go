@@ -213,6 +213,8 @@ func TestByteKeywords(t *testing.T) {
 		{`byte_extract:1,0,n; content:"z"; offset:n; depth:1;`, "\x02abz", false},
 		{`byte_extract:1,0,n; byte_test:1,=,n,1;`, "\x07\x07", true},
 		{`byte_math:bytes 1, offset 0, oper *, rvalue 3, result n; content:"z"; offset:n; depth:1;`, "\x01abz", true},
+		{`byte_math:bytes 1, offset 0, oper +, rvalue 1, result n, bitmask 0xf0; byte_test:1,=,n,1;`, "\x0f\x01", true},
+		{`byte_test:1,=,1,0,bitmask 0xf0;`, "\x1f", true},
 		{`content:"a"; isdataat:2,relative;`, "abc", true},
 		{`content:"a"; isdataat:!3,relative;`, "abc", true},
 		{`isdataat:3;`, "abc", false},

@@ -32,10 +32,18 @@ func (x *inspector) number(it *item) (v uint64, end int, ok bool) {
 			}
 		}
 	}
-	if b.Mask != 0 {
-		v = (v & uint64(b.Mask)) >> it.maskShift
+	if it.kind != rule.ByteMath {
+		v = it.masked(v)
 	}
 	return v, at + n, true
+}
+
+// masked applies the bitmask of a byte_* item; that of byte_math is for its result.
+func (it *item) masked(v uint64) uint64 {
+	if m := uint64(it.byte.Mask); m != 0 {
+		return (v & m) >> it.maskShift
+	}
+	return v
 }
 
 // digits reads a number as strtoull does: blanks, a sign, digits up to the first byte that is none.
@@ -163,6 +171,6 @@ func (x *inspector) byteMath(it *item, v uint64) bool {
 		}
 		v >>= w
 	}
-	x.vars[it.byte.Result] = int64(v)
+	x.vars[it.byte.Result] = int64(it.masked(v))
 	return true
 }

@@ -39,7 +39,7 @@ func (p *Parser) Buffer(tx *Tx, dir proto.Dir, b Buffer) ([]byte, bool) {
 		if tx.unseen || s.progress < HeadersProgress {
 			return nil, false
 		}
-		return p.arena.Bytes(s.uri), true
+		return p.arena.Bytes(s.uri), tx.method != connectMethod
 	case URIRaw:
 		if tx.unseen || s.progress < HeadersProgress {
 			return nil, false

@@ -226,6 +226,12 @@ func TestSegmentation(t *testing.T) {
 func TestTunnelsAndGaps(t *testing.T) {
 	p := newParser(Config{})
 	p.Feed(1, ts, []byte("CONNECT h:443 HTTP/1.1\r\n\r\n"))
+	if uri, ok := p.Buffer(p.Tx(p.First(1)), ts, URI); ok {
+		t.Errorf("an authority is a path: %q", uri)
+	}
+	if raw := get(t, p, p.First(1), ts, URIRaw); raw != "h:443" {
+		t.Errorf("the URI as sent is %q", raw)
+	}
 	if p.Feed(1, tc, []byte("HTTP/1.1 200 OK\r\n\r\n\x16\x03")) || p.Feed(1, ts, []byte("x")) {
 		t.Fatal("a tunnel is still read")
 	}

@@ -119,10 +119,7 @@ func (p *Parser) parseRequestLine(t *Tx, s *side, line []byte) {
 	s.part[1] = span{uint16(at + from), uint16(at + end)}
 	s.part[2] = span{uint16(at + version), uint16(at + to)}
 	uri := line[from:end]
-	if t.method == connectMethod { // an authority, no path
-		if !p.arena.Append(&s.uri, uri) {
-			p.stats.NoMemory++
-		}
+	if t.method == connectMethod { // an authority, no path: it has no normalised URI
 		return
 	}
 	p.join = normalise(uri, p.join[:0])
