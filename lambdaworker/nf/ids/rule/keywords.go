@@ -98,6 +98,7 @@ var meta = map[string]keyword{
 	"noalert":   {argNone, func(p *parser, _ string, _ int) error { p.rule.NoAlert = true; return nil }},
 	"prefilter": {argNone, nothing}, // our prefilter chooses by itself
 	"tls.store": {argNone, func(p *parser, _ string, _ int) error { return p.needApp(TLSSNI) }},
+	"tls_store": {argNone, func(p *parser, _ string, _ int) error { return p.needApp(TLSSNI) }},
 }
 
 func nothing(*parser, string, int) error { return nil }

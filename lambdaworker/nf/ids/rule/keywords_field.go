@@ -15,6 +15,18 @@ func numeric(kind FieldKind, max uint64, names map[string]uint64) keyword {
 	}}
 }
 
+// mayQuote takes the value in quotes as well.
+func mayQuote(k keyword) keyword {
+	plain := k.set
+	k.set = func(p *parser, arg string, at int) error {
+		if s := strings.TrimSpace(arg); len(s) > 1 && s[0] == '"' && s[len(s)-1] == '"' {
+			arg = s[1 : len(s)-1]
+		}
+		return plain(p, arg, at)
+	}
+	return k
+}
+
 var protocols = map[string]uint64{
 	"icmp": 1, "igmp": 2, "ipip": 4, "tcp": 6, "udp": 17, "ipv6": 41, "gre": 47, "esp": 50, "ah": 51, "icmpv6": 58, "ipv6-icmp": 58, "sctp": 132,
 	"egp": 8, "igp": 9, "rsvp": 46, "eigrp": 88, "ospf": 89, "pim": 103, "vrrp": 112, "l2tp": 115, "udplite": 136,
@@ -29,7 +41,7 @@ var ipOptions = map[string]uint32{
 var fields = map[string]keyword{
 	"ttl":         numeric(FieldTTL, 255, nil),
 	"tos":         {argNeeded, (*parser).tos},
-	"id":          numeric(FieldID, 65535, nil),
+	"id":          mayQuote(numeric(FieldID, 65535, nil)),
 	"seq":         numeric(FieldSeq, 1<<32-1, nil),
 	"tcp.seq":     numeric(FieldSeq, 1<<32-1, nil),
 	"ack":         numeric(FieldAck, 1<<32-1, nil),
@@ -39,8 +51,8 @@ var fields = map[string]keyword{
 	"tcp.mss":     numeric(FieldMSS, 65535, nil),
 	"itype":       numeric(FieldIType, 255, nil),
 	"icode":       numeric(FieldICode, 255, nil),
-	"icmp_id":     numeric(FieldICMPID, 65535, nil),
-	"icmp_seq":    numeric(FieldICMPSeq, 65535, nil),
+	"icmp_id":     mayQuote(numeric(FieldICMPID, 65535, nil)),
+	"icmp_seq":    mayQuote(numeric(FieldICMPSeq, 65535, nil)),
 	"icmpv6.mtu":  numeric(FieldICMPv6MTU, 1<<32-1, nil),
 	"dsize":       numeric(FieldDSize, 65535, nil),
 	"fragoffset":  numeric(FieldFragOffset, 65535, nil),

@@ -62,6 +62,22 @@ func TestProblemsHaveTheirPlace(t *testing.T) {
 	}
 }
 
+// TestSpellings: words that rules of other years use.
+func TestSpellings(t *testing.T) {
+	for _, options := range []string{`icmp_id:"300";`, `icmp_seq: "0" ;`, `id:"7";`} {
+		s := NewSet(DefaultVars(Vars{}), nil)
+		s.Add("x", "alert icmp any any -> any any ("+options+" sid:1;)")
+		if len(s.Problems) > 0 || len(s.Rules) != 1 || len(s.Rules[0].Fields) != 1 {
+			t.Errorf("%s: %+v", options, s.Problems)
+		}
+	}
+	s := NewSet(DefaultVars(Vars{}), nil)
+	s.Add("x", `alert tls any any -> any any (tls.sni; content:"a"; tls_store; sid:1;)`)
+	if len(s.Problems) > 0 {
+		t.Errorf("tls_store: %+v", s.Problems)
+	}
+}
+
 // TestCaseOfBuffers: a buffer that has only one case is met by contents in the other.
 func TestCaseOfBuffers(t *testing.T) {
 	for options, want := range map[string]string{
