@@ -41,13 +41,14 @@ var httpBuffers = [rule.NumBuffers]http.Buffer{
 	rule.HTTPResponseHeader: http.ResponseHeaders, rule.FileData: http.FileData, rule.FileName: http.URI,
 }
 
-func body(b rule.Buffer) bool {
-	return b == rule.FileData || b == rule.HTTPRequestBody || b == rule.HTTPResponseBody
+// grows reports whether b comes with a body, piece by piece.
+func (v *httpView) grows(b rule.Buffer) bool {
+	return b == rule.FileData || b == rule.HTTPRequestBody || b == rule.HTTPResponseBody || b == rule.FileName && v.dir == proto.ToServer
 }
 
 // Ready implements detect.Tx.
 func (v *httpView) Ready(b rule.Buffer) bool {
-	if body(b) {
+	if v.grows(b) {
 		return v.parser.BodyReady(v.tx, v.dir) || v.Complete()
 	}
 	return v.tx.Progress(v.dir) >= httpBuffers[b].Ready()
@@ -55,12 +56,12 @@ func (v *httpView) Ready(b rule.Buffer) bool {
 
 // More implements detect.Tx.
 func (v *httpView) More(b rule.Buffer) bool {
-	return body(b) && !v.Complete() && !v.parser.Body(v.tx, v.dir).Complete
+	return v.grows(b) && !v.Complete() && !v.parser.Body(v.tx, v.dir).Complete
 }
 
 // Seen implements detect.Tx.
 func (v *httpView) Seen(b rule.Buffer) int {
-	if !body(b) {
+	if !v.grows(b) || v.dir == proto.ToServer && (b == rule.FileName || b == rule.FileData && v.parser.InParts(v.tx)) {
 		return 0
 	}
 	return v.parser.Body(v.tx, v.dir).Fresh
@@ -71,18 +72,20 @@ func (v *httpView) Complete() bool { return v.tx.Progress(v.dir) == http.Done }
 
 // Bytes implements detect.Tx.
 func (v *httpView) Bytes(b rule.Buffer, i int) ([]byte, bool) {
-	switch b {
-	case rule.HTTPRequestHeader, rule.HTTPResponseHeader:
+	switch {
+	case b == rule.HTTPRequestHeader || b == rule.HTTPResponseHeader:
 		return v.parser.Headers(v.tx, v.dir, i)
-	case rule.FileData, rule.HTTPRequestBody, rule.HTTPResponseBody:
-		if i > 0 {
-			return nil, false
+	case v.dir == proto.ToServer && (b == rule.FileData || b == rule.FileName):
+		name, data, ok := v.parser.File(v.tx, i)
+		if b == rule.FileName {
+			return name, ok
 		}
+		return data, ok
+	case i > 0:
+		return nil, false
+	case v.grows(b):
 		data := v.parser.Body(v.tx, v.dir).Data
 		return data, len(data) > 0
-	}
-	if i > 0 {
-		return nil, false
 	}
 	return v.parser.Buffer(v.tx, v.dir, httpBuffers[b])
 }

@@ -209,13 +209,30 @@ func (p *Parser) BodyReady(tx *Tx, dir proto.Dir) bool {
 	if have <= s.inspected {
 		return false
 	}
-	return p.cfg.Inline || s.complete || s.inspected > 0 || have >= uint64(p.cfg.MinInspect[dir])
+	if !p.cfg.Inline && !s.complete && s.inspected == 0 && have < uint64(p.cfg.MinInspect[dir]) {
+		return false
+	}
+	if dir == proto.ToServer && !s.complete && p.InParts(tx) {
+		// Files are looked at from their beginning: not again for every few bytes, or small packets would cost much.
+		part := uint64(8)
+		if p.cfg.Inline {
+			part = 64
+		}
+		return (have-s.inspected)*part >= have
+	}
+	return true
 }
+
+// maxParts is how many bytes of a body in parts are kept; of a larger one the files are no longer told apart.
+const maxParts = 1 << 20
 
 // BodyInspected says that all of Body was looked at; only a window of it is kept for the next look.
 func (p *Parser) BodyInspected(tx *Tx, dir proto.Dir) {
 	s := &tx.side[dir]
 	s.inspected = s.bodyOff + uint64(s.body.Len())
+	if dir == proto.ToServer && p.InParts(tx) && s.body.Len() < maxParts { // files are found from the beginning on
+		return
+	}
 	if cut := s.body.Len() - p.cfg.InspectWindow[dir]; cut > p.cfg.InspectWindow[dir] { // not for every few bytes
 		p.arena.Cut(&s.body, cut)
 		s.bodyOff += uint64(cut)

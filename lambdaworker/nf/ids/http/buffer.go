@@ -36,7 +36,7 @@ const (
 	HeaderRaw                     // http.header.raw: as on the wire
 	HeaderNames                   // http.header_names: "\r\nName\r\nName\r\n\r\n"
 	Start                         // http.start: the first line and the header block
-	FileData                      // file.data: ResponseBody to the client, RequestBody to the server
+	FileData                      // file.data to the client: ResponseBody; see File for those to the server
 	NumBuffers
 )
 

@@ -18,6 +18,7 @@ const (
 	madeHost = iota
 	madeNames
 	madeStart
+	madeBoundary
 )
 
 // Buffer returns a buffer of a transaction, and whether the message has it at all: a header that is there and empty is

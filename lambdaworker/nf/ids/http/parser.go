@@ -17,10 +17,11 @@ type Parser struct {
 	freeZ     []uint32
 	chains    []chain
 	freeChain []uint32
-	join      []byte    // a folded value
-	parts     []part    // fields of the head that is being finished
-	values    []byte    // their values
-	made      [3][]byte // buffers put together for the engine
+	join      []byte // a folded value
+	parts     []part // fields of the head that is being finished
+	values    []byte // their values
+	form      formPlace
+	made      [4][]byte // buffers put together for the engine
 	spill     [2][]byte // bytes to be read again
 	spare     uint8
 	stats     Stats

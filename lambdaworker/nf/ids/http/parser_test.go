@@ -37,6 +37,7 @@ func describe(p *Parser) string {
 				}
 			}
 		}
+		fmt.Fprintf(&b, " files %q\n", files(p, s))
 	}
 	return b.String()
 }
@@ -129,6 +130,64 @@ func TestZippedRequest(t *testing.T) {
 	p.Feed(1, ts, fmt.Appendf(nil, "POST / HTTP/1.1\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", len(z), z))
 	if got := get(t, p, p.First(1), ts, RequestBody); got != "user=admin" {
 		t.Errorf("the body is %q", got)
+	}
+}
+
+const form = "--XyZ\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nMZ in a field\r\n" +
+	"--XyZ\r\nContent-Disposition: form-data; name=\"a\"; filename=\"one.exe\"\r\nContent-Type: x/y\r\n\r\nMZ\r\n--Xy\r\n" +
+	"--XyZ\r\ncontent-disposition: form-data; filename=two.txt; name=b\r\n\r\n\r\n--XyZ--\r\n"
+
+// files are those that a request shows, as "name=content".
+func files(p *Parser, slot uint32) (got []string) {
+	for i := 0; ; i++ {
+		name, data, ok := p.File(p.Tx(slot), i)
+		if !ok {
+			return got
+		}
+		got = append(got, fmt.Sprintf("%s=%s", name, data))
+	}
+}
+
+// TestFiles: the parts of a form that have a file's name are files; else the body of a POST or PUT is one.
+func TestFiles(t *testing.T) {
+	multipart := "multipart/form-data; charset=x; boundary=\"XyZ\""
+	for _, c := range []struct{ method, kind, body, want string }{
+		{"POST", multipart, form, "one.exe=MZ\r\n--Xy|two.txt="},
+		{"POST", "Multipart/Form-Data; Boundary=XyZ", "before it\r\n" + form, "one.exe=MZ\r\n--Xy|two.txt="},
+		{"POST", multipart, strings.Repeat("--XyZ\r\nContent-Disposition: form-data; filename=f\r\n\r\n\r\n", 100), strings.Repeat("f=|", maxFiles-1) + "f="},
+		{"POST", multipart, "none of it", ""},
+		{"POST", "multipart/form-data", form, "/up=" + form},
+		{"POST", "text/plain", "MZ", "/up=MZ"},
+		{"PUT", "text/plain", "MZ", "/up=MZ"},
+		{"SEARCH", "text/plain", "MZ", ""},
+	} {
+		p := newParser(Config{})
+		p.Feed(1, ts, fmt.Appendf(nil, "%s /up HTTP/1.1\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", c.method, c.kind, len(c.body), c.body))
+		if got := strings.Join(files(p, p.First(1)), "|"); got != c.want {
+			t.Errorf("%s %s: %q, want %q", c.method, c.kind, got, c.want)
+		}
+	}
+}
+
+// TestFilesInPieces: however a body comes, a file is shown without what may be the next boundary, and is whole in the end.
+func TestFilesInPieces(t *testing.T) {
+	p := newParser(Config{})
+	p.Feed(1, ts, fmt.Appendf(nil, "POST /up HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=XyZ\r\nContent-Length: %d\r\n\r\n", len(form)))
+	slot := p.First(1)
+	for i := range len(form) {
+		p.Feed(1, ts, []byte(form[i:i+1]))
+		for k, f := range files(p, slot) {
+			if want := []string{"one.exe=MZ\r\n--Xy", "two.txt="}[k]; !strings.HasPrefix(want, f) {
+				t.Fatalf("after %d bytes file %d is %q, not the beginning of %q", i+1, k, f, want)
+			}
+		}
+		p.BodyInspected(p.Tx(slot), ts)
+	}
+	if got := strings.Join(files(p, slot), "|"); got != "one.exe=MZ\r\n--Xy|two.txt=" {
+		t.Errorf("%q", got)
+	}
+	if n := testing.AllocsPerRun(100, func() { p.File(p.Tx(slot), 1) }); n != 0 {
+		t.Errorf("%v allocations a look", n)
 	}
 }
 
