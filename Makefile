@@ -2,7 +2,7 @@
 # make artifact  what Lambda takes: dist/bootstrap-{amd64,arm64}.zip, for provided.al2023
 # make demo    the whole thing on this machine, in namespaces of its own
 # make test    every test; what needs root and has none is skipped by name
-# make check   formatting, vet, lint, generated files, every benchmark once, every fuzz target for a moment
+# make check   formatting, go.mod, vet, lint, generated files, every benchmark once, every fuzz target for a moment
 # make bench   the figures of perf/README.md, as ratios
 # make fuzz    every fuzz target for FUZZTIME
 SHELL    := /bin/bash
@@ -30,6 +30,7 @@ test: build artifact
 
 check: $(LINT)
 	@fmt=$$(gofmt -l .); test -z "$$fmt" || { echo "not gofmt'ed: $$fmt"; exit 1; }
+	@for mod in . perf/peers; do (cd $$mod && $(GO) mod tidy -diff) || { echo "$$mod/go.mod is not tidy: run go mod tidy there"; exit 1; }; done
 	$(GO) vet ./...
 	$(LINT) run ./...
 	./ingress/xdpprog/stale.sh
