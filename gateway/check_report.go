@@ -120,7 +120,7 @@ func newCheckReport(config string, o *offlineSettings, p *chain.Plan) (*checkRep
 	return r, nil
 }
 
-func newCheckStage(s *chain.Stage) (checkStage, error) {
+func newCheckStage(s *chain.CompiledStage) (checkStage, error) {
 	out := checkStage{Ships: chain.Ships(s.Needs), Returns: chain.Returns(s.Needs), Memory: s.Memory, Warnings: placesOf(s.Warnings)}
 	for _, f := range s.Bundle.NFs {
 		out.Functions = append(out.Functions, f.Name)

@@ -42,11 +42,11 @@ type Compiled struct {
 	Filter   *match.Filter // nil: it takes every flow
 	Place    Place
 	Affinity nf.Affinity
-	Stages   []Stage
+	Stages   []CompiledStage
 }
 
-// Stage is one stage, built.
-type Stage struct {
+// CompiledStage is one stage, built.
+type CompiledStage struct {
 	Bundle   nf.Bundle    // with every file that was read: what a worker of the stage is handed
 	Pipeline *nf.Pipeline // this process's own instance of it
 	Needs    nf.Needs
@@ -89,8 +89,8 @@ const MaxChains = 255
 func (c *Config) chain(ch Chain, o Options) (Compiled, nf.Problems) {
 	out := Compiled{Name: ch.Name, Match: ch.Match, Filter: ch.Filter, Place: ch.Place}
 	var all nf.Problems
-	for i, functions := range ch.Stages {
-		s, problems := c.stage(ch, i, functions, o)
+	for i := range ch.Stages {
+		s, problems := c.stage(ch, i, o)
 		all = append(all, problems...)
 		out.Stages = append(out.Stages, s)
 	}
@@ -101,8 +101,9 @@ func (c *Config) chain(ch Chain, o Options) (Compiled, nf.Problems) {
 	return out, all
 }
 
-func (c *Config) stage(ch Chain, i int, functions []nf.BundleNF, o Options) (Stage, nf.Problems) {
-	s := Stage{Bundle: nf.Bundle{Chain: ch.Name, Stage: i, Seed: seedOf(o.Seed, ch.Name), Flows: o.Flows, Idle: o.Idle, NFs: functions, Files: map[string][]byte{}}}
+func (c *Config) stage(ch Chain, i int, o Options) (CompiledStage, nf.Problems) {
+	functions := ch.Stages[i].Functions
+	s := CompiledStage{Bundle: nf.Bundle{Chain: ch.Name, Stage: i, Seed: seedOf(o.Seed, ch.Name), Flows: o.Flows, Idle: o.Idle, NFs: functions, Files: map[string][]byte{}}}
 	s.Bundle.Fails = o.Fails
 	if ch.Fails != nil {
 		s.Bundle.Fails = *ch.Fails
@@ -223,7 +224,7 @@ func problemsOf(err error, otherwise Place) nf.Problems {
 }
 
 // FileNames returns the names of the files that the stage's functions read, sorted.
-func (s *Stage) FileNames() []string {
+func (s *CompiledStage) FileNames() []string {
 	var names []string
 	for n := range s.Bundle.Files {
 		names = append(names, n)

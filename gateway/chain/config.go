@@ -20,10 +20,25 @@ type Chain struct {
 	Name   string
 	Match  string        // as written; empty takes every flow
 	Filter *match.Filter // nil where Match is empty
-	Stages [][]nf.BundleNF
+	Stages []Stage
 	Fails  *nf.Failure // nil: not said
 	Events nf.EventSet // 0: not said
 	Place  Place       // of the name, or of the entry where the name is missing
+}
+
+// Stage is one entry of `stages`. A list of functions is short for a mapping that has nothing but them.
+type Stage struct {
+	Functions []nf.BundleNF
+	Workers   Workers
+	Memory    int    // MB of each worker; 0: not said
+	Fallback  string // where workers start when the first place has no room; "": not said
+	Place     Place
+}
+
+// Workers are the bounds between which a stage is scaled.
+type Workers struct {
+	Min, Max int  // 0: not said
+	Standby  *int // that have joined and wait, beside those; nil: not said
 }
 
 // Key is a top-level key with a plain value or a list of plain values.

@@ -72,6 +72,13 @@ chains:
     stages: [[probe: , {probe-outside: {limit: 2}}]]
 `
 
+func functionsOf(ch Chain) (all [][]nf.BundleNF) {
+	for _, s := range ch.Stages {
+		all = append(all, s.Functions)
+	}
+	return all
+}
+
 func TestParse(t *testing.T) {
 	_, err := Parse("granule.yaml", []byte(good))
 	if err == nil {
@@ -86,7 +93,7 @@ func TestParse(t *testing.T) {
 		if len(c.Chains) != 2 || c.Chains[0].Name != "web" || c.Chains[1].Filter != nil || c.Chains[0].Match != "tcp port 80 or 443" {
 			t.Fatalf("chains %+v", c.Chains)
 		}
-		got := fmt.Sprint(c.Chains[0].Stages, c.Chains[1].Stages)
+		got := fmt.Sprint(functionsOf(c.Chains[0]), functionsOf(c.Chains[1]))
 		want := "[[{probe {rules: a.txt} granule.yaml 10 18} {probe-inside limit: 3   # a comment\n            files:\n              - b.txt\n              - c.txt granule.yaml 12 13}] " +
 			"[{probe {} granule.yaml 16 18}]] [[{probe {} granule.yaml 18 22} {probe-outside {limit: 2} granule.yaml 18 42}]]"
 		if got != want {
@@ -124,7 +131,8 @@ func TestBroken(t *testing.T) {
 		{"chains twice", "chains: [{name: a, " + stages + "}]\nchains: []\n", "g:2:1: key \"chains\" is there twice, first on line 1; expected it once: take one of them out"},
 		{"no stage", "chains: [{name: a, stages: []}]\n", "g:1:28: stages: the list is empty; expected at least one stage with one function"},
 		{"empty stage", "chains: [{name: a, stages: [[]]}]\n", "g:1:29: the stage is empty; expected at least one function: probe, probe-inside, probe-outside"},
-		{"stage without a list", "chains:\n  - name: a\n    stages:\n      - probe: {}\n", "g:4:9: found a mapping; expected a stage: a list of functions. A stage of one function is written `- - name: {options}`"},
+		{"stage without a list", "chains:\n  - name: a\n    stages:\n      - probe: {}\n", "g:4:9: found the function probe in the place of a stage; expected a list of functions: write `- - probe: {options}`"},
+		{"stage is a word", "chains:\n  - name: a\n    stages:\n      - probe\n", "g:4:9: found text; expected a stage: a list of functions. A stage of one function is written `- - name: {options}`"},
 		{"unknown function", "chains: [{name: a, stages: [[porbe: {}]]}]\n", "g:1:30: no function is named \"porbe\"; expected one of probe, probe-inside, probe-outside; did you mean \"probe\"?"},
 		{"function without options", "chains: [{name: a, stages: [[probe]]}]\n", "g:1:30: found the word \"probe\"; expected a function with its options, such as `probe: {}`"},
 		{"two functions in an entry", "chains: [{name: a, stages: [[{probe: {}, probe-inside: {}}]]}]\n", "g:1:42: found 2 functions in one entry; expected one: begin each with a dash of its own"},
@@ -342,7 +350,7 @@ func FuzzParse(f *testing.F) {
 		}
 		for _, ch := range c.Chains {
 			for _, s := range ch.Stages {
-				for _, b := range s {
+				for _, b := range s.Functions {
 					if !strings.Contains(strings.ReplaceAll(string(text), "\r\n", "\n"), b.Options) {
 						t.Errorf("options %q are not in the file", b.Options)
 					}
