@@ -63,7 +63,7 @@ func newAppliance(cfg applianceConfig, log *slog.Logger) (_ *appliance, err erro
 		cfg.Dataplane.Seed = randomSeed()
 	}
 	cfg.Dataplane.Verdicts = int(nf.NumVerdicts)
-	cfg.Dataplane.Chains, cfg.Dataplane.Stages, cfg.Dataplane.Classify = cfg.Plan.chains, cfg.Plan.stages, cfg.Plan.classify
+	cfg.Dataplane.Chains, cfg.Dataplane.Stages, cfg.Dataplane.Choose = cfg.Plan.chains, cfg.Plan.stages, cfg.Plan.classify
 	if err := cfg.Dataplane.Validate(); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/granule-nf/granule/gateway/chain"
 	"github.com/granule-nf/granule/gateway/dataplane"
+	"github.com/granule-nf/granule/gateway/dataplane/classify"
 	"github.com/granule-nf/granule/lambdaworker/nf"
 	"github.com/granule-nf/granule/relay/wire"
 )
@@ -15,7 +16,7 @@ import (
 type plan struct {
 	chains   []dataplane.Chain
 	stages   []dataplane.Stage
-	classify dataplane.Classifier
+	classify classify.Chooser
 	bundles  []bundle        // one a stage
 	nfs      [][]nf.BundleNF // one a stage: names and places of its functions
 	places   []chain.Place
@@ -98,7 +99,7 @@ func tooLarge(b *nf.Bundle, payload int) error {
 
 // layout is what the shards have to know of the plan.
 func (p *plan) layout(dropUnmatched bool) *dataplane.Layout {
-	return &dataplane.Layout{Stages: p.stages, Classify: p.classify, DropUnmatched: dropUnmatched}
+	return &dataplane.Layout{Stages: p.stages, Choose: p.classify, DropUnmatched: dropUnmatched}
 }
 
 func (p *plan) stageNames() []string {

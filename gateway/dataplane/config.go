@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/granule-nf/granule/gateway/dataplane/classify"
 	"github.com/granule-nf/granule/ingress"
 )
 
@@ -35,16 +36,11 @@ type Chain struct {
 	Affinity Affinity
 }
 
-// Classifier chooses the chain of a flow by its first packet; -1 if none wants it.
-type Classifier func(frame []byte, wire uint32) int
-
 // Config is what a shard works from. Times are bounds a user sees; see README.
 type Config struct {
-	Chains         []Chain
-	Stages         []Stage
-	Classify       Classifier
-	DropUnmatched  bool
-	DropMalformed  bool
+	Chains []Chain
+	Stages []Stage
+	classify.Rules
 	MaxDelay       time.Duration // longest time a packet is parked before policy settles it
 	FlushAfter     time.Duration // longest time a packet waits in a batch while others keep coming
 	OverloadClosed bool          // settle packets that found no room by dropping them
@@ -66,7 +62,7 @@ type Config struct {
 // Defaults returns the settings of a gateway that nobody tuned.
 func Defaults() Config {
 	return Config{
-		Classify: func([]byte, uint32) int { return 0 },
+		Rules:    classify.Rules{Choose: func([]byte, uint32) int { return 0 }},
 		MaxDelay: 2 * time.Second, FlushAfter: 50 * time.Microsecond, WorkerTimeout: time.Second, MaxDeaths: 3,
 		FailureClosed: true, OverloadClosed: true,
 		Verdicts: int(maxVerdict) + 1, Slots: 16384, Flows: 1 << 18, FlowIdle: 5 * time.Minute, Burst: 128, IdleRounds: 2,

@@ -111,7 +111,7 @@ func (s *Shard) takeCrossed() (n int) {
 			if !ok {
 				break
 			}
-			s.accept(&x.frame, x.side, from)
+			s.ingest(&x.frame, x.side, from)
 			n++
 		}
 	}

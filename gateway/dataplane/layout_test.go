@@ -21,7 +21,7 @@ func TestLayoutComesWithItsWorkers(t *testing.T) {
 		t.Fatalf("%d packets left, %d at the new worker before its placement; expected 2 and none", len(r.ports[1].out), len(next.refs))
 	}
 	p := &Placement{Version: 2, Pools: make([]Pool, 1), Layout: &Layout{
-		Stages: []Stage{{Name: "edge/0", Whole: true}}, Classify: func([]byte, uint32) int { return -1 }, DropUnmatched: true}}
+		Stages: []Stage{{Name: "edge/0", Whole: true}}, Choose: func([]byte, uint32) int { return -1 }, DropUnmatched: true}}
 	for sub := range p.Pools[0] {
 		p.Pools[0][sub] = 2
 	}

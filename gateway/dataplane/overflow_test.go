@@ -22,7 +22,7 @@ func TestOrderWhenAFlowLeavesTheOverflowEntry(t *testing.T) {
 		c.Flows = 16
 		c.Chains = []Chain{{Name: "slow", Stages: 1}, {Name: "quick", First: 1, Stages: 1}}
 		c.Stages = []Stage{{Name: "slow/0"}, {Chain: 1, Name: "quick/0"}}
-		c.Classify = func(f []byte, _ uint32) int {
+		c.Choose = func(f []byte, _ uint32) int {
 			if flow, _ := flowOf(f); flow == quickFlow {
 				return 1
 			}

@@ -1,5 +1,7 @@
 package dataplane
 
+import "github.com/granule-nf/granule/gateway/dataplane/classify"
+
 // SubFlows is how many sub-flows a chain's flow space has.
 const SubFlows = 4096
 
@@ -16,7 +18,7 @@ type Placement struct {
 // workers. Chains, their stages and their affinities stay: slots and flows name them by number.
 type Layout struct {
 	Stages        []Stage // as many as Config.Stages
-	Classify      Classifier
+	Choose        classify.Chooser
 	DropUnmatched bool
 }
 
@@ -61,7 +63,7 @@ func (s *Shard) adopt(p *Placement) {
 	}
 	if l := p.Layout; l != nil {
 		s.forget(l.Stages)
-		s.cfg.Stages, s.cfg.Classify, s.cfg.DropUnmatched = l.Stages, l.Classify, l.DropUnmatched
+		s.cfg.Stages, s.cfg.Choose, s.cfg.DropUnmatched = l.Stages, l.Choose, l.DropUnmatched
 	}
 	s.placement = p
 	s.reroute()

@@ -2,11 +2,10 @@ package dataplane
 
 import (
 	"github.com/granule-nf/granule/flowtable"
+	"github.com/granule-nf/granule/gateway/dataplane/classify"
 	"github.com/granule-nf/granule/ingress"
 	"github.com/granule-nf/granule/ingress/packet"
 )
-
-const noChain = 255
 
 // receive takes a burst from one port, and leads each packet as far as it goes without waiting.
 func (s *Shard) receive(side ingress.Side) int {
@@ -16,59 +15,45 @@ func (s *Shard) receive(side ingress.Side) int {
 	}
 	n := s.ports[side].Receive(s.rx[:room])
 	for i := range n {
-		s.accept(&s.rx[i], side, s.id)
+		s.ingest(&s.rx[i], side, s.id)
 	}
 	return n
 }
 
-// accept parses one packet and places it. owner is the shard whose port the frame is parked in.
-func (s *Shard) accept(f *ingress.Frame, side ingress.Side, owner int) {
-	in, key := &s.info, &s.key
-	packet.Parse(f.Data, int(f.Wire), in)
-	led := &s.led.Ports[side]
-	if in.Kind == packet.NotIP || bypasses(f.Data, in) {
-		s.arrive(led, f)
-		if in.Problem != packet.OK {
-			s.led.Problems[in.Problem]++
-		}
-		i := s.park(f, side, owner)
-		if in.Problem != packet.OK && s.cfg.DropMalformed {
-			s.discard(i, Malformed)
-			return
-		}
-		s.slots.s[i].flags = bypassed
-		s.leave(i)
-		return
-	}
-	reverse := in.Key(f.Data, key)
-	if len(s.peers) > 1 && owner == s.id {
-		if home := s.home(key, reverse, side); home != s.id {
+// ingest classifies one packet and places it. owner is the shard whose port the frame is parked in.
+func (s *Shard) ingest(f *ingress.Frame, side ingress.Side, owner int) {
+	p := &s.at
+	s.cfg.Rules.Packet(f.Data, f.Wire, p)
+	if p.Class == classify.Judged && len(s.peers) > 1 && owner == s.id {
+		if home := s.home(&p.Key, p.Reverse, side); home != s.id {
 			s.handOver(home, f, side)
 			return
 		}
 	}
-	s.arrive(led, f)
+	s.arrive(&s.led.Ports[side], f)
+	if p.Info.Problem != packet.OK {
+		s.led.Problems[p.Info.Problem]++
+	}
 	i := s.park(f, side, owner)
 	sl := &s.slots.s[i]
-	if in.Problem != packet.OK {
-		s.led.Problems[in.Problem]++
-		if s.cfg.DropMalformed {
-			s.discard(i, Malformed)
-			return
-		}
+	switch p.Class {
+	case classify.Malformed:
+		s.discard(i, Malformed)
+		return
+	case classify.Bypassed:
+		sl.flags = bypassed
+		s.leave(i)
+		return
 	}
 
-	flow, fresh := s.flows.Get(key, s.now)
+	flow, fresh := s.flows.Get(&p.Key, s.now)
 	full := flow == flowtable.None
 	var e *flowtable.Entry
 	var sub uint16
-	var chain int
+	var chain uint8
 	if fresh || full {
-		chain = s.cfg.Classify(f.Data, f.Wire)
-		sub = s.subFlow(chain, key, reverse, side)
-		if chain < 0 {
-			chain = noChain
-		}
+		chain = s.cfg.Rules.Chain(f.Data, f.Wire)
+		sub = s.subFlow(chain, &p.Key, p.Reverse, side)
 		over := s.flows.Overflow(sub)
 		if full {
 			s.led.FlowTableFull++
@@ -76,14 +61,14 @@ func (s *Shard) accept(f *ingress.Frame, side ingress.Side, owner int) {
 		}
 		e = s.flows.Entry(flow)
 		if fresh {
-			e.Chain, e.SubFlow = uint8(chain), sub
+			e.Chain, e.SubFlow = chain, sub
 			if s.flows.Entry(over).InFlight > 0 {
 				e.Flags |= shares
 			}
 		}
 	} else {
 		e = s.flows.Entry(flow)
-		chain, sub = int(e.Chain), e.SubFlow
+		chain, sub = e.Chain, e.SubFlow
 	}
 	if e.Flags&shares != 0 {
 		if over := s.flows.Overflow(sub); s.flows.Entry(over).InFlight > 0 {
@@ -92,10 +77,10 @@ func (s *Shard) accept(f *ingress.Frame, side ingress.Side, owner int) {
 			e.Flags &^= shares
 		}
 	}
-	sl.flow, sl.sub, sl.chain = flow, sub, uint8(chain)
-	dir := direction(reverse)
+	sl.flow, sl.sub, sl.chain = flow, sub, chain
+	dir := direction(p.Reverse)
 	sl.flags |= dir
-	if chain == noChain && e.Head[dir] == none {
+	if chain == classify.NoChain && e.Head[dir] == none {
 		if s.cfg.DropUnmatched {
 			s.discard(i, Unmatched)
 		} else {
@@ -105,9 +90,9 @@ func (s *Shard) accept(f *ingress.Frame, side ingress.Side, owner int) {
 		}
 		return
 	}
-	sl.headers = headerBytes(in, f.Data)
+	sl.headers = headerBytes(&p.Info, f.Data)
 	s.enqueue(i, e, dir)
-	if chain == noChain { // behind packets of an overflow entry that are still away
+	if chain == classify.NoChain { // behind packets of an overflow entry that are still away
 		sl.flags |= bypassed
 		verdict := keep
 		if s.cfg.DropUnmatched {
@@ -160,19 +145,4 @@ func headerBytes(in *packet.Info, frame []byte) uint16 {
 		n = len(frame) // padding is cheaper than the question what is missing
 	}
 	return uint16(min(n, len(frame), 0xffff))
-}
-
-// bypasses reports whether an IP packet crosses at layer 2: link-local control, multicast and broadcast.
-func bypasses(frame []byte, in *packet.Info) bool {
-	if frame[0]&1 != 0 {
-		return true
-	}
-	switch in.Proto {
-	case packet.ProtoICMPv6:
-		// Neighbour discovery (RFC 4861) and multicast listener reports (RFC 2710, 3810), unicast ones too.
-		return in.HasL4 && (in.ICMPType >= 130 && in.ICMPType <= 137 || in.ICMPType == 143)
-	case packet.ProtoIGMP:
-		return in.Kind == packet.IPv4
-	}
-	return false
 }

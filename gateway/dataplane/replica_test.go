@@ -302,7 +302,7 @@ func TestOtherFunctionsStartEmpty(t *testing.T) {
 		r.feed(100, 110, 0)
 		r.judge(a, 10)
 		b := r.hire(2)
-		p := &Placement{Version: 2, Pools: make([]Pool, 1), Layout: &Layout{Stages: []Stage{{Name: "edge/0", Functions: functions}}, Classify: r.s.cfg.Classify}}
+		p := &Placement{Version: 2, Pools: make([]Pool, 1), Layout: &Layout{Stages: []Stage{{Name: "edge/0", Functions: functions}}, Choose: r.s.cfg.Choose}}
 		for sub := range p.Pools[0] {
 			p.Pools[0][sub] = 2
 		}
@@ -508,7 +508,7 @@ func TestStateOfATakenAwayFunctionStaysAway(t *testing.T) {
 		for i, functions := range []string{"a", last} {
 			w = r.hire(uint32(2 + i))
 			p := &Placement{Version: uint64(2 + i), Pools: make([]Pool, 1), Layout: &Layout{
-				Stages: []Stage{{Name: "edge/0", Functions: functions}}, Classify: func([]byte, uint32) int { return 0 }}}
+				Stages: []Stage{{Name: "edge/0", Functions: functions}}, Choose: func([]byte, uint32) int { return 0 }}}
 			for sub := range p.Pools[0] {
 				p.Pools[0][sub] = uint32(2 + i)
 			}

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/granule-nf/granule/flowtable"
+	"github.com/granule-nf/granule/gateway/dataplane/classify"
 	"github.com/granule-nf/granule/ingress"
-	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/relay"
 	"golang.org/x/sys/unix"
 )
@@ -47,8 +47,7 @@ type Shard struct {
 	stopping    bool
 	ended       bool
 
-	info     packet.Info // of the packet at hand; a field, because a classifier is called with its address
-	key      packet.Key
+	at       classify.Packet // the packet at hand; a field, because a local would escape
 	rx       [maxBurst]ingress.Frame
 	tx       [maxBurst]ingress.Frame
 	release  [2][]uint32

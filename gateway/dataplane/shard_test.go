@@ -269,7 +269,7 @@ func TestBypassAndUnmatched(t *testing.T) {
 	arp[12], arp[13] = 8, 6
 	multicast := udp(5, false, 1)
 	multicast[0] = 1
-	r := newRig(t, func(c *Config) { c.Classify = func([]byte, uint32) int { return -1 } })
+	r := newRig(t, func(c *Config) { c.Choose = func([]byte, uint32) int { return -1 } })
 	r.ports[0].in = [][]byte{arp, multicast, udp(5, false, 2), {1, 2, 3}}
 	r.turn(2)
 	if n := len(r.ports[1].out); n != 4 {
@@ -280,7 +280,7 @@ func TestBypassAndUnmatched(t *testing.T) {
 	}
 
 	r = newRig(t, func(c *Config) {
-		c.Classify = func([]byte, uint32) int { return -1 }
+		c.Choose = func([]byte, uint32) int { return -1 }
 		c.DropUnmatched, c.DropMalformed = true, true
 	})
 	r.ports[0].in = [][]byte{arp, udp(5, false, 2), {1, 2, 3}}
@@ -292,7 +292,7 @@ func TestBypassAndUnmatched(t *testing.T) {
 }
 
 func TestTxFull(t *testing.T) {
-	r := newRig(t, func(c *Config) { c.Classify = func([]byte, uint32) int { return -1 } })
+	r := newRig(t, func(c *Config) { c.Choose = func([]byte, uint32) int { return -1 } })
 	r.ports[1].room = 1
 	for i := range 3 {
 		r.ports[0].in = append(r.ports[0].in, udp(5, false, uint64(i)))

@@ -3,6 +3,7 @@ package dataplane
 import (
 	"fmt"
 
+	"github.com/granule-nf/granule/gateway/dataplane/classify"
 	"github.com/granule-nf/granule/ingress"
 	"github.com/granule-nf/granule/ingress/packet"
 )
@@ -33,9 +34,9 @@ func (s *Shard) home(key *packet.Key, reverse bool, side ingress.Side) int {
 	return int(s.spread(s.affinity, key, reverse, side)) % len(s.peers)
 }
 
-// subFlow is the sub-flow of a flow of chain (-1 for none), one of those that are at home here.
-func (s *Shard) subFlow(chain int, key *packet.Key, reverse bool, side ingress.Side) uint16 {
-	if chain < 0 || s.cfg.Chains[chain].Affinity == ByFlow {
+// subFlow is the sub-flow of a flow of chain, one of those that are at home here.
+func (s *Shard) subFlow(chain uint8, key *packet.Key, reverse bool, side ingress.Side) uint16 {
+	if chain == classify.NoChain || s.cfg.Chains[chain].Affinity == ByFlow {
 		return s.byFlow(key)
 	}
 	return s.spread(s.cfg.Chains[chain].Affinity, key, reverse, side)

@@ -20,7 +20,7 @@ func TestReplyFollowsItsFlow(t *testing.T) {
 	for _, a := range []Affinity{ByFlow, ByInside, ByOutside} {
 		r := newRig(t, func(c *Config) {
 			c.Chains = []Chain{{Name: "limited", Stages: 1, Affinity: a}}
-			c.Classify = firstIsFrom1
+			c.Choose = firstIsFrom1
 		})
 		p := &Placement{Version: 1, Pools: make([]Pool, 1)}
 		links := [2]*fakeLink{newFakeLink(t, 1, 1000), newFakeLink(t, 2, 1000)}
@@ -51,7 +51,7 @@ func TestReplyFollowsItsFlowToItsShard(t *testing.T) {
 	for _, a := range []Affinity{ByFlow, ByInside, ByOutside} {
 		p := newPair(t, func(c *Config) {
 			c.Chains = []Chain{{Name: "limited", Stages: 1, Affinity: a}}
-			c.Classify = firstIsFrom1
+			c.Choose = firstIsFrom1
 		})
 		for _, r := range p {
 			r.s.Connect(newFakeLink(t, 1, 1000), 0)
@@ -76,7 +76,7 @@ func TestChainsOfBothKinds(t *testing.T) {
 	p := newPair(t, func(c *Config) {
 		c.Chains = []Chain{{Name: "a", Stages: 1}, {Name: "b", First: 1, Stages: 1, Affinity: ByInside}}
 		c.Stages = []Stage{{Name: "a/0"}, {Name: "b/0", Chain: 1}}
-		c.Classify = chainOf
+		c.Choose = chainOf
 	})
 	var links [2][2]*fakeLink
 	for i, r := range p {
