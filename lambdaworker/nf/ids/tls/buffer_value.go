@@ -1,6 +1,8 @@
 package tls
 
 import (
+	"golang.org/x/crypto/cryptobyte"
+
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/proto"
 )
 
@@ -42,13 +44,10 @@ func (p *Parser) Buffer(flow uint32, dir proto.Dir, b Buffer, i int) ([]byte, bo
 	return v, len(v) > 0
 }
 
-// nth returns the i-th of the parts in b, each behind a length of n bytes.
-func nth(b []byte, n, i int) ([]byte, bool) {
-	for r := (reader{b: b}); len(r.b) > 0; i-- {
-		v := r.vector(n)
-		if r.broken {
-			break
-		}
+// nth returns the i-th of the parts in b, each behind a length of 2 or 3 bytes.
+func nth(b cryptobyte.String, length, i int) (part []byte, ok bool) {
+	var v cryptobyte.String
+	for ; length == 2 && b.ReadUint16LengthPrefixed(&v) || length == 3 && b.ReadUint24LengthPrefixed(&v); i-- {
 		if i == 0 {
 			return v, true
 		}

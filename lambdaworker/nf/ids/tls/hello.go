@@ -1,6 +1,10 @@
 package tls
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"golang.org/x/crypto/cryptobyte"
+)
 
 // Extensions that are looked into (IANA "TLS ExtensionType Values").
 const (
@@ -53,19 +57,19 @@ type hello struct {
 }
 
 // clientHello reads a ClientHello (RFC 8446 section 4.1.2).
-func (p *Parser) clientHello(c *conn, h *half, m []byte) {
-	r := reader{b: m}
+func (p *Parser) clientHello(c *conn, h *half, m cryptobyte.String) {
 	var f hello
-	f.version = uint16(r.number(2))
-	h.keepRandom(r.take(32))
-	r.vector(1) // session id
-	f.ciphers.addAll(r.vector(2))
-	r.vector(1) // compression
-	if r.broken {
+	var random []byte
+	var session, ciphers, compression, extensions cryptobyte.String
+	ok := m.ReadUint16(&f.version) && m.ReadBytes(&random, 32)
+	h.keepRandom(random)
+	if !ok || !m.ReadUint8LengthPrefixed(&session) || !m.ReadUint16LengthPrefixed(&ciphers) || !m.ReadUint8LengthPrefixed(&compression) {
 		return // it says nothing that could be relied on, its version neither
 	}
+	f.ciphers.addAll(ciphers)
 	c.ClientVersion = f.version
-	p.extensions(h, &f, r.vector(2), false)
+	m.ReadUint16LengthPrefixed(&extensions)
+	p.extensions(h, &f, extensions, false)
 	if f.first != 0 {
 		c.ClientVersion = f.first
 	}
@@ -73,19 +77,18 @@ func (p *Parser) clientHello(c *conn, h *half, m []byte) {
 }
 
 // serverHello reads a ServerHello (RFC 8446 section 4.1.3).
-func (p *Parser) serverHello(c *conn, h *half, m []byte) {
-	r := reader{b: m}
+func (p *Parser) serverHello(c *conn, h *half, m cryptobyte.String) {
 	var f hello
-	f.version = uint16(r.number(2))
-	h.keepRandom(r.take(32))
-	r.vector(1)
-	f.ciphers.n = 1
-	f.ciphers.v[0] = uint16(r.number(2))
-	r.number(1)
-	if r.broken {
+	var random []byte
+	var session, extensions cryptobyte.String
+	ok := m.ReadUint16(&f.version) && m.ReadBytes(&random, 32)
+	h.keepRandom(random)
+	if !ok || !m.ReadUint8LengthPrefixed(&session) || !m.ReadUint16(&f.ciphers.v[0]) || !m.Skip(1) {
 		return
 	}
-	p.extensions(h, &f, r.vector(2), true)
+	f.ciphers.n = 1
+	m.ReadUint16LengthPrefixed(&extensions)
+	p.extensions(h, &f, extensions, true)
 	if c.ServerVersion = f.version; f.supported != 0 {
 		c.ServerVersion = f.supported
 	}
@@ -99,59 +102,73 @@ func (h *half) keepRandom(b []byte) {
 	}
 }
 
-func (p *Parser) extensions(h *half, f *hello, b []byte, server bool) {
-	r := reader{b: b}
-	for len(r.b) > 0 {
-		kind := uint16(r.number(2))
-		d := reader{b: r.vector(2)}
-		if r.broken {
+func (p *Parser) extensions(h *half, f *hello, list cryptobyte.String, server bool) {
+	for !list.Empty() {
+		var kind uint16
+		var d, v cryptobyte.String
+		if !list.ReadUint16(&kind) || !list.ReadUint16LengthPrefixed(&d) {
 			return
 		}
 		f.extensions.add(kind)
 		switch kind {
 		case extServerName:
 			f.hasSNI = true
-			names := reader{b: d.vector(2)}
-			for len(names.b) > 0 {
-				t, name := names.number(1), names.vector(2)
-				if t == 0 && len(name) > 0 {
-					p.keep(h, itemSNI, name)
-					break
-				}
-			}
+			d.ReadUint16LengthPrefixed(&v)
+			p.serverName(h, v)
 		case extGroups:
-			f.groups.addAll(d.vector(2))
+			d.ReadUint16LengthPrefixed(&v)
+			f.groups.addAll(v)
 		case extPointFormats:
-			f.formats = d.vector(1)
+			d.ReadUint8LengthPrefixed(&v)
+			f.formats = v
 		case extSignatures:
-			f.signatures.addAll(d.vector(2))
+			d.ReadUint16LengthPrefixed(&v)
+			f.signatures.addAll(v)
 		case extALPN:
-			p.alpn(h, f, d.vector(2))
+			d.ReadUint16LengthPrefixed(&v)
+			p.alpn(h, f, v)
 		case extSupportedVersions:
 			if server {
-				f.supported = uint16(d.number(2))
+				d.ReadUint16(&f.supported)
 				break
 			}
-			for v := (reader{b: d.vector(1)}); len(v.b) >= 2; {
-				if n := uint16(v.number(2)); !isGrease(n) {
-					f.supported = max(f.supported, n)
-					if f.first == 0 && (n >= 0x0300 && n <= 0x0304 || n>>8 == 0x7f) {
-						f.first = n
-					}
-				}
-			}
+			d.ReadUint8LengthPrefixed(&v)
+			f.versions(v)
+		}
+	}
+}
+
+// serverName keeps the first host name of a list (RFC 6066 section 3).
+func (p *Parser) serverName(h *half, list cryptobyte.String) {
+	var kind uint8
+	var name cryptobyte.String
+	for list.ReadUint8(&kind) && list.ReadUint16LengthPrefixed(&name) {
+		if kind == 0 && len(name) > 0 {
+			p.keep(h, itemSNI, name)
+			return
+		}
+	}
+}
+
+// versions reads what a client supports.
+func (f *hello) versions(list cryptobyte.String) {
+	var n uint16
+	for list.ReadUint16(&n) {
+		if isGrease(n) {
+			continue
+		}
+		f.supported = max(f.supported, n)
+		if f.first == 0 && (n >= 0x0300 && n <= 0x0304 || n>>8 == 0x7f) {
+			f.first = n
 		}
 	}
 }
 
 // alpn keeps the protocols of RFC 7301, each behind two bytes of length.
-func (p *Parser) alpn(h *half, f *hello, b []byte) {
+func (p *Parser) alpn(h *half, f *hello, list cryptobyte.String) {
 	p.text = p.text[:0]
-	for r := (reader{b: b}); len(r.b) > 0; {
-		v := r.vector(1)
-		if len(v) == 0 {
-			break
-		}
+	var v cryptobyte.String
+	for list.ReadUint8LengthPrefixed(&v) && len(v) > 0 {
 		if f.alpn == nil {
 			f.alpn = v
 		}

@@ -6,23 +6,21 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/crypto/cryptobyte"
+
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/proto"
 )
 
 // certificates reads a Certificate message of TLS 1.2 and before (RFC 5246 section 7.4.2): all are kept as DER, the first is looked into.
-func (p *Parser) certificates(c *conn, h *half, dir proto.Dir, m []byte) {
-	r := reader{b: m}
-	chain := r.vector(3)
+func (p *Parser) certificates(c *conn, h *half, dir proto.Dir, m cryptobyte.String) {
+	var chain, der cryptobyte.String
+	m.ReadUint24LengthPrefixed(&chain)
 	if !p.arena.Append(&h.certs, chain) {
 		p.stats.NoMemory++
 		return
 	}
 	n := 0
-	for r = (reader{b: chain}); len(r.b) > 0; n++ {
-		der := r.vector(3)
-		if r.broken {
-			break
-		}
+	for ; chain.ReadUint24LengthPrefixed(&der); n++ {
 		p.stats.Certs++
 		if n == 0 && !p.x509(c, h, dir, der) {
 			p.stats.BadCert++
@@ -47,7 +45,8 @@ const (
 	tagOctetString = 0x04
 )
 
-// element cuts a DER element off b.
+// element cuts a DER element off b. cryptobyte's ReadASN1 would refuse a length that is longer than it has to be; libraries
+// that clients use take such certificates, and so does Suricata.
 func element(b []byte) (tag byte, content, rest []byte, ok bool) {
 	if len(b) < 2 {
 		return 0, nil, nil, false
