@@ -44,31 +44,6 @@ func (p *Pipeline) AppendDelta(dst []byte) []byte {
 	return dst
 }
 
-// AppendSnapshot appends the state of all flows whose key filter wants; nil wants all, and shared state too.
-func (p *Pipeline) AppendSnapshot(dst []byte, filter func(key *packet.Key) bool) []byte {
-	p.flows.Each(func(flow uint32) {
-		if filter != nil && !filter((*packet.Key)(p.flows.Key(flow))) {
-			return
-		}
-		for i, f := range p.nfs {
-			if s, ok := f.(FlowState); ok {
-				dst = p.appendFlow(dst, i, s, flow, false)
-			}
-		}
-		if p.recorder != nil {
-			dst = p.appendFlow(dst, recorderNF, p.recorder, flow, false)
-		}
-	})
-	if filter == nil {
-		for i, f := range p.nfs {
-			if s, ok := f.(SharedState); ok {
-				dst = p.appendShared(dst, i, s.AppendSharedAll)
-			}
-		}
-	}
-	return dst
-}
-
 func (p *Pipeline) appendFlow(dst []byte, i int, s FlowState, flow uint32, empty bool) []byte {
 	e := state.Entry{Kind: state.Flow, NF: uint8(i), Version: s.StateVersion(), Key: *p.flows.Key(flow), Seen: p.flows.Seen(flow)}
 	start := len(dst)
@@ -190,18 +165,4 @@ func (p *Pipeline) Shares() []bool {
 		_, shares[i] = f.(SharedState)
 	}
 	return shares
-}
-
-// AdoptFlows copies the state of every flow from one instance of a function to another of the same version and flow table: all that
-// most functions have to do in Adopt. Flows that to refuses are left without state.
-func AdoptFlows(to, from FlowState, flows *state.Table) {
-	if to.StateVersion() != from.StateVersion() {
-		return
-	}
-	var buf []byte
-	flows.Each(func(flow uint32) {
-		if buf = from.AppendFlow(buf[:0], flow); len(buf) > 0 && to.ApplyFlow(flow, buf) != nil {
-			to.ForgetFlow(flow)
-		}
-	})
 }

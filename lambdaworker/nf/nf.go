@@ -28,16 +28,8 @@ type FlowState interface {
 type SharedState interface {
 	// AppendShared appends what changed since the last call, nothing if nothing did.
 	AppendShared(dst []byte) []byte
-	// AppendSharedAll appends all of it, as a delta against nothing.
-	AppendSharedAll(dst []byte) []byte
 	// ApplyShared merges a delta of another instance.
 	ApplyShared(data []byte) error
-}
-
-// Adopter is implemented by functions that can take over from an older instance with another configuration: a reload.
-// It runs between two batches, so no packet sees two generations.
-type Adopter interface {
-	Adopt(old NF) error
 }
 
 // Extent is a part of a packet.

@@ -93,8 +93,6 @@ func (s *scripted) AppendShared(dst []byte) []byte {
 	return dst
 }
 
-func (s *scripted) AppendSharedAll(dst []byte) []byte { return strconv.AppendInt(dst, s.sum, 10) }
-
 func (s *scripted) ApplyShared(data []byte) error {
 	var n int64
 	if _, err := fmt.Sscan(string(data), &n); err != nil {
@@ -309,30 +307,25 @@ func TestALivingFlowIsToldAgain(t *testing.T) {
 	}
 }
 
-func TestSnapshotForgetAndApply(t *testing.T) {
+func TestApplyAndForget(t *testing.T) {
 	p, s := stage(8, "a", "b")
-	run(p, udp(1, ""), udp(1, ""), udp(2, ""))
-	first := func(k *packet.Key) bool { return port(*k) == 1 }
-	all := p.AppendSnapshot(nil, nil)
-	if got, want := entries(t, p.AppendSnapshot(nil, first)), []string{"flow 1 nf0 [2]", "flow 1 nf1 [2]"}; fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("snapshot of one flow: %v, want %v", got, want)
-	}
+	all := run(p, udp(1, ""), udp(1, ""), udp(2, ""))
 	q, u := stage(8, "a", "b")
 	if err := q.ApplyDelta(all); err != nil {
 		t.Fatal(err)
 	}
-	if string(q.AppendSnapshot(nil, nil)) != string(all) {
-		t.Error("what was imported is not what is exported")
-	}
 	if u[0].sum != s[0].sum || len(entries(t, run(q))) != 0 {
 		t.Errorf("shared state %d, want %d, and no delta of it", u[0].sum, s[0].sum)
 	}
-	q.Forget(func(*packet.Key) bool { return true })
+	if got, want := entries(t, run(q, udp(1, ""))), []string{"flow 1 nf0 [3]", "shared nf0 42", "flow 1 nf1 [3]", "shared nf1 42"}; fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("the flow goes on as %v, want %v", got, want)
+	}
+	q.Forget(func(k *packet.Key) bool { return port(*k) == 1 })
 	if d := q.AppendDelta(nil); len(d) != 0 {
 		t.Errorf("flows that moved away are in a delta: %v", entries(t, d))
 	}
-	if len(q.AppendSnapshot(nil, func(*packet.Key) bool { return true })) != 0 {
-		t.Error("forgotten flows are in a snapshot")
+	if got, want := entries(t, run(q, udp(1, ""), udp(2, ""))), "flow 1 nf0 [1] flow 2 nf0 [2]"; !strings.Contains(strings.Join(got, " "), want) {
+		t.Errorf("flow 1 moved away and flow 2 stayed: %v, want %s", got, want)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"math/bits"
 
 	"github.com/granule-nf/granule/ingress/packet"
-	"github.com/granule-nf/granule/lambdaworker/nf"
 )
 
 // A delta is a version byte and five sections of unsigned varints:
@@ -77,69 +76,6 @@ func (c *Counter) AppendShared(dst []byte) []byte {
 		e.sent, e.listed = count{e.packets, e.bytes}, false
 	}
 	c.top.dirty = c.top.dirty[:0]
-	return dst
-}
-
-// AppendSharedAll appends everything counted.
-func (c *Counter) AppendSharedAll(dst []byte) []byte {
-	dst = append(dst, sharedVersion)
-	n := uint64(0)
-	for i := range c.cells.total {
-		if c.cells.total[i].Packets+c.cells.pending[i].Packets > 0 {
-			n++
-		}
-	}
-	dst = put(dst, n)
-	for i := range c.cells.total {
-		if x := c.cells.total[i]; x.Packets+c.cells.pending[i].Packets > 0 {
-			x.add(c.cells.pending[i])
-			dst = putCount(dst, uint64(i), x)
-		}
-	}
-	dst = c.vlans.appendAll(dst)
-	for i := range c.sizes.total {
-		dst = put(dst, c.sizes.total[i]+c.sizes.pending[i])
-	}
-	dst = putRate(dst, c.rate.next, c.rate.step(), c.rate.avg)
-	dst = put(put(put(dst, c.limits.passed), 0), c.limits.raised)
-	if c.top == nil {
-		return put(dst, 0)
-	}
-	dst = put(dst, uint64(c.top.used))
-	for i := range c.top.used {
-		e := &c.top.entries[i]
-		dst = putTop(dst, &e.key, count{e.packets, e.bytes}, e.err)
-	}
-	return dst
-}
-
-// Adopt goes on with the counts of an instance with another configuration. Thresholds start anew: they may be others.
-func (c *Counter) Adopt(old nf.NF) error {
-	o, ok := old.(*Counter)
-	if !ok {
-		return nil
-	}
-	o.limits.passed = 0
-	return c.ApplyShared(o.AppendSharedAll(nil))
-}
-
-func (v *vlans) appendAll(dst []byte) []byte {
-	n := uint64(0)
-	if v == nil {
-		return put(dst, 0)
-	}
-	for id := range v.total {
-		if v.total[id].Packets+v.pending[id].Packets > 0 {
-			n++
-		}
-	}
-	dst = put(dst, n)
-	for id := range v.total {
-		if x := v.total[id]; x.Packets+v.pending[id].Packets > 0 {
-			x.add(v.pending[id])
-			dst = putCount(dst, uint64(id), x)
-		}
-	}
 	return dst
 }
 

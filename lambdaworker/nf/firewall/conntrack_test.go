@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -94,18 +95,13 @@ func TestTrackOptions(t *testing.T) {
 }
 
 // A reload keeps connections, and verdicts are those of the new rules.
-func TestAdopt(t *testing.T) {
+func TestReload(t *testing.T) {
 	syn := nftest.TCP("10.0.0.1:1", "192.0.2.1:80", "S", "").Numbers(1, 0)
 	old := build(t, "{rules: r}", map[string]string{"r": inChain("ct state new counter accept")})
-	nftest.Run(old.Pipeline, nftest.Packets(syn), 1)
+	_, state := nftest.Replicate(t, old.Pipeline, nftest.Packets(syn), 1)
 	f := build(t, "{rules: r}", map[string]string{"r": inChain("ct state established drop\n\t\tct state new accept")})
-	if err := f.fw.Adopt(old.fw); err != nil {
-		t.Fatal(err)
-	}
-	// The flow table stays with the stage: the new instance's handles are the old one's.
-	key := *old.fw.flows.Key(0)
-	if flow := f.fw.flows.Put(&key, nftest.Start); flow != 0 {
-		t.Fatalf("handle %d", flow)
+	if err := f.ApplyDelta(state); !errors.Is(err, errSharedRules) {
+		t.Fatalf("%v; want the counters of other rules refused, and the connection taken", err)
 	}
 	r := nftest.Run(f.Pipeline, nftest.Packets(nftest.TCP("192.0.2.1:80", "10.0.0.1:1", "SA", "").Numbers(7, 2).Outside()), 1)
 	if got := r.Verdicts(); got != "firewall_rule" {
@@ -114,16 +110,13 @@ func TestAdopt(t *testing.T) {
 	if len(f.fw.counts) > 0 {
 		t.Errorf("counters were taken over: %v", f.fw.counts)
 	}
-	if err := f.fw.Adopt(nil); err == nil {
-		t.Error("a firewall takes over from nothing")
-	}
 }
 
 // State from elsewhere is not believed.
 func TestDamagedState(t *testing.T) {
 	b := build(t, "{rules: edge.nft}", map[string]string{"edge.nft": everything})
 	nftest.Run(b.Pipeline, everyKind(), 64)
-	shared := b.fw.AppendSharedAll(nil)
+	shared := b.fw.AppendShared(nil)
 	other := build(t, "{rules: edge.nft}", map[string]string{"edge.nft": everything})
 	for n := range shared {
 		if err := other.fw.ApplyShared(shared[:n]); err == nil {

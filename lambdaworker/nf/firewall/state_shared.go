@@ -47,71 +47,41 @@ func (p *program) identity() uint64 {
 
 // AppendShared appends what changed since the last call.
 func (f *Firewall) AppendShared(dst []byte) []byte {
-	n := len(dst)
-	dst, changed := f.appendShared(dst, false)
-	if !changed {
-		dst = dst[:n]
-	}
-	copy(f.exported, f.counts)
-	f.told = f.stats
-	for i := range f.limits {
-		l := &f.limits[i]
-		l.used, l.from = 0, l.empty
-	}
-	return dst
-}
-
-// AppendSharedAll appends all of it, as a delta against a firewall that saw no packet.
-func (f *Firewall) AppendSharedAll(dst []byte) []byte {
-	dst, _ = f.appendShared(dst, true)
-	return dst
-}
-
-func (f *Firewall) appendShared(dst []byte, all bool) ([]byte, bool) {
-	changed := false
+	start, changed := len(dst), false
 	dst = append(dst, sharedVersion)
 	dst = binary.LittleEndian.AppendUint64(dst, f.identity)
-	for i := range f.counts {
-		base := f.exported[i]
-		if all {
-			base = count(f.program.counters[i].start)
-		}
-		if d := (count{f.counts[i].packets - base.packets, f.counts[i].bytes - base.bytes}); d != (count{}) {
+	for i, c := range f.counts {
+		if d := (count{c.packets - f.exported[i].packets, c.bytes - f.exported[i].bytes}); d != (count{}) {
 			dst = binary.AppendUvarint(dst, uint64(i)+1)
 			dst = binary.AppendUvarint(dst, d.packets)
 			dst = binary.AppendUvarint(dst, d.bytes)
 			changed = true
 		}
 	}
+	copy(f.exported, f.counts)
 	dst = append(dst, 0)
 	for i := range f.limits {
 		l := &f.limits[i]
-		from, used := l.from, l.used
-		if all {
-			from, used = bucketStart, l.size-(l.last-l.empty)
-			if l.empty == bucketStart {
-				continue
-			}
-		}
-		if l.empty != from {
+		if l.empty != l.from {
 			dst = binary.AppendUvarint(dst, uint64(i)+1)
 			dst = binary.AppendVarint(dst, l.last)
-			dst = binary.AppendVarint(dst, used)
-			dst = binary.AppendVarint(dst, from)
+			dst = binary.AppendVarint(dst, l.used)
+			dst = binary.AppendVarint(dst, l.from)
 			dst = binary.AppendVarint(dst, l.empty)
 			changed = true
 		}
+		l.used, l.from = 0, l.empty
 	}
 	dst = append(dst, 0)
 	for i, v := range f.stats {
-		d := v
-		if !all {
-			d -= f.told[i]
-		}
-		dst = binary.AppendUvarint(dst, d)
-		changed = changed || d != 0
+		dst = binary.AppendUvarint(dst, v-f.told[i])
+		changed = changed || v != f.told[i]
 	}
-	return dst, changed
+	f.told = f.stats
+	if !changed {
+		return dst[:start]
+	}
+	return dst
 }
 
 // ApplyShared merges a delta of another instance. What it brings is not told again by AppendShared.

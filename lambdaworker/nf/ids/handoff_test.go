@@ -40,6 +40,7 @@ func moved(t *testing.T, s nftest.Stage, capture []nftest.Packet, k int) string 
 	t.Helper()
 	var out strings.Builder
 	now := int64(0)
+	var state []byte // the deltas of every batch: what the gateway's replica is made from
 	p := s.Build(t)
 	take := func(b *nf.Batch) {
 		lines, _ := b.Events.Take()
@@ -47,7 +48,6 @@ func moved(t *testing.T, s nftest.Stage, capture []nftest.Packet, k int) string 
 	}
 	for i, c := range capture {
 		if i > 0 && i%k == 0 {
-			state := p.AppendSnapshot(nil, nil)
 			p = s.Build(t)
 			if err := p.ApplyDelta(state); err != nil {
 				t.Fatalf("before packet %d: %v", i+1, err)
@@ -56,6 +56,7 @@ func moved(t *testing.T, s nftest.Stage, capture []nftest.Packet, k int) string 
 		p.Start()
 		p.Add(append([]byte(nil), c.Data...), c.Wire, nf.Inside, c.Time, uint64(i+1))
 		take(p.Run())
+		state = p.AppendDelta(state)
 		now = max(now, c.Time)
 	}
 	take(p.Flush(now))

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 
-	"github.com/granule-nf/granule/lambdaworker/nf"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/proto"
 )
 
@@ -182,27 +181,18 @@ func part(data []byte) (inner, rest []byte, ok bool) {
 func (n *IDS) ForgetFlow(handle uint32) { n.forget(handle) }
 
 // AppendShared implements nf.SharedState: counters, rules' counters, thresholds.
-func (n *IDS) AppendShared(dst []byte) []byte { return n.appendShared(dst, false) }
-
-// AppendSharedAll implements nf.SharedState.
-func (n *IDS) AppendSharedAll(dst []byte) []byte { return n.appendShared(dst, true) }
-
-func (n *IDS) appendShared(dst []byte, all bool) []byte {
+func (n *IDS) AppendShared(dst []byte) []byte {
 	start := len(dst)
 	total := n.totals()
 	for i, v := range total {
-		d := v
-		if !all {
-			d -= n.sent[i]
-			n.sent[i] = v
-		}
-		dst = binary.AppendUvarint(dst, d)
+		dst = binary.AppendUvarint(dst, v-n.sent[i])
+		n.sent[i] = v
 	}
 	empty := len(dst)-start == len(total) && !nonZero(dst[start:])
 	counts := len(dst)
-	dst = n.engine.AppendCounts(dst, all)
+	dst = n.engine.AppendCounts(dst)
 	limits := len(dst)
-	dst = n.engine.AppendLimits(dst, all)
+	dst = n.engine.AppendLimits(dst)
 	if empty && limits-counts == 4 && len(dst) == limits {
 		return dst[:start]
 	}
@@ -240,25 +230,4 @@ func (n *IDS) ApplyShared(data []byte) error {
 		n.sent[i] += v // whoever counted it has told the others
 	}
 	return nil
-}
-
-// Adopt implements nf.Adopter: the flows of an instance with other rules go on in this one.
-func (n *IDS) Adopt(old nf.NF) error {
-	o, ok := old.(*IDS)
-	if !ok {
-		return errors.New("ids: only an ids function can be taken over")
-	}
-	if len(o.flows) != len(n.flows) {
-		return errors.New("ids: the instance to be taken over has another number of flows")
-	}
-	var b []byte
-	for i := range o.flows {
-		if b = o.AppendFlow(b[:0], uint32(i)); len(b) > 0 {
-			if err := n.ApplyFlow(uint32(i), b); err != nil {
-				return err
-			}
-		}
-	}
-	n.csum = checksums{mode: n.csum.mode, seen: o.csum.seen, wrong: o.csum.wrong, passes: o.csum.passes}
-	return n.ApplyShared(o.AppendSharedAll(nil))
 }

@@ -254,11 +254,3 @@ func (l *Balancer) ApplyFlow(flow uint32, data []byte) error { return l.records.
 
 // ForgetFlow empties the flow's record.
 func (l *Balancer) ForgetFlow(flow uint32) { l.records.Forget(flow) }
-
-// Adopt takes the connections of an instance with another configuration over: they stay where they are, unless their backend is gone.
-func (l *Balancer) Adopt(old nf.NF) error {
-	if o, ok := old.(*Balancer); ok && o.flows == l.flows {
-		nf.AdoptFlows(l, o, l.flows)
-	}
-	return nil
-}

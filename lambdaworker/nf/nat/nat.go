@@ -237,14 +237,6 @@ func (n *NAT) ForgetFlow(flow uint32) {
 	}
 }
 
-// Adopt takes the connections of an instance with another configuration over, with their ports, whatever the new one says of those.
-func (n *NAT) Adopt(old nf.NF) error {
-	if o, ok := old.(*NAT); ok && o.flows == n.flows {
-		nf.AdoptFlows(n, o, n.flows)
-	}
-	return nil
-}
-
 // hostOf is the inside host of an outgoing flow: the end of its key that Tag says.
 func (n *NAT) hostOf(flow uint32, r *translate.Record) ([4]byte, bool) {
 	lower, higher, _ := (*packet.Key)(n.flows.Key(flow)).Endpoints()

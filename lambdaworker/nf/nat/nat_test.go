@@ -319,8 +319,3 @@ func BenchmarkNAT(b *testing.B) {
 	}
 	nftest.Bench(b, nftest.Stage{NFs: []string{options}}, capture)
 }
-
-func TestReload(t *testing.T) {
-	_, text, _ := strings.Cut(options, ": ")
-	nftest.Reload(t, "nat", text, traffic(t, nftest.Stage{NFs: []string{options}}), "blocks_leased")
-}

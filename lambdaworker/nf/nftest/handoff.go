@@ -10,9 +10,9 @@ import (
 	"github.com/granule-nf/granule/lambdaworker/state"
 )
 
-// HandOff cuts the capture at every k-th packet, for several k. At each cut a fresh instance takes over, and gets the state in
-// one of two ways: as a snapshot (planned hand-off), or from a replica that was kept from the deltas of every batch (the worker
-// died). Packets, injections, events and counters must be those of one instance that saw it all.
+// HandOff cuts the capture at every k-th packet, for several k. At each cut a fresh instance takes over, and gets the state
+// that a replica was given with the deltas of every batch, as after a planned hand-off, a crash or a reload. Packets,
+// injections, events and counters must be those of one instance that saw it all.
 //
 // Counters are those of the last instance where the function has shared state, which moves along, and the sum over
 // instances where it has not. Counters named in except are not compared: gauges, such as table sizes.
@@ -23,16 +23,24 @@ func HandOff(t *testing.T, s Stage, capture []Packet, except ...string) {
 		t.Fatalf("the run without a hand-off: %d panics, %d events lost", want.Panics, want.Lost)
 	}
 	for _, k := range cuts(len(capture)) {
-		for _, way := range []string{"snapshot", "deltas"} {
-			t.Run(fmt.Sprintf("handoff-every-%d-by-%s", k, way), func(t *testing.T) {
-				t.Helper()
-				got := handOff(t, s, capture, k, way == "deltas")
-				if d := difference(&got, &want, except); d != "" {
-					t.Errorf("with hand-offs (+) it is not what one instance gave (-):\n%s", d)
-				}
-			})
-		}
+		t.Run(fmt.Sprintf("handoff-every-%d", k), func(t *testing.T) {
+			t.Helper()
+			got := handOff(t, s, capture, k)
+			if d := difference(&got, &want, except); d != "" {
+				t.Errorf("with hand-offs (+) it is not what one instance gave (-):\n%s", d)
+			}
+		})
 	}
+}
+
+// Replicate runs a capture as Run does, and returns what the gateway's replica of the stage holds then: what ApplyDelta of a
+// successor, or of the workers of a changed configuration, is given.
+func Replicate(t testing.TB, p *nf.Pipeline, capture []Packet, batch int) (r Result, state []byte) {
+	t.Helper()
+	replica := newReplica()
+	r.feed(p, capture, 0, batch, func() { replica.apply(t, p.AppendDelta(nil)) })
+	r.Reports, r.Panics = p.Reports(), p.Panics()
+	return r, replica.bytes()
 }
 
 // cuts chooses k so that the smallest make about a hundred instances and the largest one cut.
@@ -46,28 +54,20 @@ func cuts(n int) []int {
 	return ks
 }
 
-func handOff(t testing.TB, s Stage, capture []Packet, k int, deltas bool) (r Result) {
+func handOff(t testing.TB, s Stage, capture []Packet, k int) (r Result) {
 	t.Helper()
 	p := s.Build(t)
 	replica := newReplica()
 	for at := 0; ; at += k {
 		end := min(at+k, len(capture))
-		r.feed(p, capture[at:end], at, 16, func() {
-			if deltas {
-				replica.apply(t, p.AppendDelta(nil))
-			}
-		})
+		r.feed(p, capture[at:end], at, 16, func() { replica.apply(t, p.AppendDelta(nil)) })
 		r.Panics += p.Panics()
 		if end == len(capture) {
 			break
 		}
 		r.addReports(p, p.Shares())
-		moved := replica.bytes()
-		if !deltas {
-			moved = p.AppendSnapshot(nil, nil)
-		}
 		p = s.Build(t)
-		if err := p.ApplyDelta(moved); err != nil {
+		if err := p.ApplyDelta(replica.bytes()); err != nil {
 			t.Fatalf("import before packet %d: %v", end+1, err)
 		}
 	}

@@ -268,11 +268,3 @@ func (l *Limiter) ForgetFlow(flow uint32) {
 		l.whose[flow] = [2]uint64{}
 	}
 }
-
-// Adopt takes the buckets of an instance with another rate over.
-func (l *Limiter) Adopt(old nf.NF) error {
-	if o, ok := old.(*Limiter); ok && o.flows == l.flows && o.perFlow == l.perFlow && o.dst == l.dst {
-		nf.AdoptFlows(l, o, l.flows)
-	}
-	return nil
-}

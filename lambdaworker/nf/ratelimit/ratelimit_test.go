@@ -170,8 +170,3 @@ func BenchmarkRatelimit(b *testing.B) {
 		nftest.Bench(b, nftest.Stage{NFs: []string{"ratelimit: {by: source, from: inside, packets_per_second: 1000}"}}, crowd())
 	})
 }
-
-func TestReload(t *testing.T) {
-	nftest.Reload(t, "ratelimit", "{packets_per_second: 8, burst: 3}", crowd())
-	nftest.Reload(t, "ratelimit", "{by: source, from: inside, packets_per_second: 15, burst: 5}", crowd())
-}

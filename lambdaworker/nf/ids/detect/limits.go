@@ -216,17 +216,9 @@ func (t *limits) known(e *limit, l *rule.Limit, p *Packet) bool {
 // entryBytes is the size of one exported entry.
 const entryBytes = 4 + 4 + 1 + 16 + 16 + 8 + 4 + 4
 
-// export appends the entries that changed since the last call, or all of them: key, window, count to add, next alert of a
+// export appends the entries that changed since the last call: key, window, count to add, next alert of a
 // backoff. A window that began anew replaces the older one at the receiver.
-func (t *limits) export(dst []byte, all bool) []byte {
-	if all {
-		for i := range t.entries {
-			if e := &t.entries[i]; e.used {
-				dst = e.append(dst, e.count)
-			}
-		}
-		return dst
-	}
+func (t *limits) export(dst []byte) []byte {
 	for _, i := range t.changed {
 		e := &t.entries[i]
 		dst = e.append(dst, e.count-e.sent)

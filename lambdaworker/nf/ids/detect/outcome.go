@@ -61,8 +61,8 @@ func (e *Engine) Finish(p *Packet, now int64, o *Outcome) {
 	o.Alerts = out
 }
 
-// AppendLimits appends what thresholds counted since the last call, or all of it, as a delta for ApplyLimits.
-func (e *Engine) AppendLimits(dst []byte, all bool) []byte { return e.limits.export(dst, all) }
+// AppendLimits appends what thresholds counted since the last call, as a delta for ApplyLimits.
+func (e *Engine) AppendLimits(dst []byte) []byte { return e.limits.export(dst) }
 
 // ApplyLimits adds a delta of another engine.
 func (e *Engine) ApplyLimits(data []byte) error { return e.limits.merge(data) }

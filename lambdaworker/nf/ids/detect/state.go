@@ -101,8 +101,8 @@ func (e *Engine) ApplyTx(data []byte, t *TxState) (rest []byte, err error) {
 // ruleBytes is the size of one rule's counters as they travel.
 const ruleBytes = 24
 
-// AppendCounts appends the rules' counters, as far as they changed since the last call, or all of them.
-func (e *Engine) AppendCounts(dst []byte, all bool) []byte {
+// AppendCounts appends the rules' counters, as far as they changed since the last call.
+func (e *Engine) AppendCounts(dst []byte) []byte {
 	at := len(dst)
 	dst = binary.LittleEndian.AppendUint32(dst, 0)
 	n := uint32(0)
@@ -116,18 +116,12 @@ func (e *Engine) AppendCounts(dst []byte, all bool) []byte {
 		dst = binary.LittleEndian.AppendUint64(dst, bytes)
 		n++
 	}
-	if all {
-		for _, s := range e.sigs {
-			add(s, s.Matches, s.Bytes)
-		}
-	} else {
-		for _, num := range e.counted {
-			s := e.sigs[num]
-			add(s, s.Matches-s.sent[0], s.Bytes-s.sent[1])
-			s.sent, s.counted = [2]uint64{s.Matches, s.Bytes}, false
-		}
-		e.counted = e.counted[:0]
+	for _, num := range e.counted {
+		s := e.sigs[num]
+		add(s, s.Matches-s.sent[0], s.Bytes-s.sent[1])
+		s.sent, s.counted = [2]uint64{s.Matches, s.Bytes}, false
 	}
+	e.counted = e.counted[:0]
 	binary.LittleEndian.PutUint32(dst[at:], n)
 	return dst
 }
