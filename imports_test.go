@@ -31,9 +31,18 @@ var borders = map[string]struct {
 	"gateway/locallambda":        {nil, "it stands in for a service that knows nothing of us"},
 	"gateway/console":            {[]string{"gateway/dataplane", "gateway/coordinator", "ingress", "ingress/packet"}, "it shows, and steers nothing"},
 	"gateway/chain":              {[]string{"gateway/chain", "lambdaworker/nf", "lambdaworker/state", "ingress/packet"}, "what is checked is what a worker runs"},
-	"gateway":                    {[]string{""}, "assembly"},
-	"perf":                       {[]string{""}, "measuring"},
-	"":                           {[]string{""}, "tests of the whole"},
+	"gateway/settings": {[]string{"gateway/chain", "gateway/coordinator", "gateway/dataplane", "gateway/locallambda", "ingress/afxdp", "ingress/xdpprog", "lambdaworker/nf", "relay/wire"},
+		"it fills in what the parts are configured with, and opens none of them"},
+	"gateway/replay": {[]string{"gateway/chain", "gateway/dataplane", "gateway/settings", "flowtable", "ingress", "lambdaworker/nf"},
+		"the chain alone, in this process: no worker, no fleet, no running gateway"},
+	"gateway/appliance": {[]string{"gateway/chain", "gateway/console", "gateway/coordinator", "gateway/dataplane", "gateway/locallambda", "gateway/replica", "gateway/settings", "ingress", "lambdaworker/nf", "relay"},
+		"it puts a gateway together; commands stand above it, measuring beside it"},
+	"gateway/demo":        {[]string{"perf/rig", "perf/topo", "perf/traffic"}, "the one thing that ships and measures; it starts a gateway as a user does"},
+	"gateway/gatewaytest": {[]string{"ingress"}, "tests alone use it, of whatever package"},
+	"gateway": {[]string{"gateway/appliance", "gateway/console", "gateway/demo", "gateway/replay", "gateway/settings", "ingress/afxdp", "ingress/nic", "lambdaworker/nf/all"},
+		"commands; what they do is in packages that can be imported"},
+	"perf": {[]string{"perf", "ingress/ethtool", "ingress/packet", "ingress/xdpprog", "flowtable"}, "it talks to a running gateway as a user does; of ours it has leaves that it measures alone or needs a name of"},
+	"":     {[]string{""}, "tests of the whole"},
 }
 
 func TestImportBorders(t *testing.T) {

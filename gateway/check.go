@@ -4,14 +4,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 
+	"github.com/granule-nf/granule/gateway/settings"
 	"github.com/spf13/cobra"
 )
 
 func checkCommand() *cobra.Command {
 	var config string
 	var asJSON, strict bool
-	var offline offlineSettings
+	var offline settings.Offline
 	cmd := &cobra.Command{
 		Use:   "check --config granule.yaml",
 		Short: "compile a configuration and every file it names; say what is wrong, or what the plan is",
@@ -23,23 +25,23 @@ memory, the size of what its workers are handed, and of each rule file how much 
 are named; with --strict they make the exit status 1.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			plan, cfg, err := offline.compile(cmd, config, 1, true)
+			plan, cfg, err := offline.Compile(cmd.Flags(), os.LookupEnv, config, 1, true)
 			if err != nil {
 				if asJSON {
-					_ = printJSON(cmd.OutOrStdout(), checkReport{Config: config, Problems: problemsIn(err)})
+					_ = printJSON(cmd.OutOrStdout(), settings.Report{Config: config, Problems: settings.ProblemsIn(err)})
 				}
 				return err
 			}
-			report, err := newCheckReport(cfg.Path, &offline, plan)
+			report, err := settings.NewReport(cfg.Path, &offline, plan)
 			if err != nil {
 				return err
 			}
 			if asJSON {
 				err = printJSON(cmd.OutOrStdout(), report)
 			} else {
-				err = report.print(cmd.OutOrStdout())
+				err = report.Print(cmd.OutOrStdout())
 			}
-			if files := report.leftOut(); strict && len(files) > 0 {
+			if files := report.LeftOut(); strict && len(files) > 0 {
 				err = errors.Join(err, fmt.Errorf("%d of %d rules of %s are left out, and --strict takes none: correct or remove them", files[0].LeftOut, files[0].Loaded+files[0].LeftOut, files[0].Name))
 			}
 			return err
@@ -50,7 +52,7 @@ are named; with --strict they make the exit status 1.`,
 	fs.StringVarP(&config, "config", "c", "granule.yaml", "the configuration `file`")
 	fs.BoolVar(&asJSON, "json", false, "print the plan, or the problems, as JSON")
 	fs.BoolVar(&strict, "strict", false, "fail if any rule of a file is left out")
-	offline.register(fs)
+	offline.Flags(fs)
 	return cmd
 }
 

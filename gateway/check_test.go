@@ -8,13 +8,26 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/granule-nf/granule/gateway/settings"
 	"github.com/granule-nf/granule/lambdaworker/nf"
 )
 
-// odd is a function that leaves one of two signatures out, as ids does.
+// script is a function that may do anything with a packet, and does nothing.
+type script struct{}
+
+func (script) Needs() nf.Needs {
+	return nf.Needs{Reads: nf.Whole, Writes: nf.Whole, Injects: true, Flows: true}
+}
+
+func (script) Process(*nf.Batch) {}
+
+func (script) Report(*nf.Report) {}
+
+// odd is one that leaves one of two signatures out, as ids does.
 type odd struct{ script }
 
 func init() {
+	nf.Register(nf.Type{Name: "script", Doc: "for tests", New: func(nf.Setup) (nf.NF, error) { return script{}, nil }})
 	nf.Register(nf.Type{Name: "odd", Doc: "for tests", New: func(s nf.Setup) (nf.NF, error) {
 		if _, err := s.Open("odd.rules"); err != nil {
 			return nil, err
@@ -123,7 +136,7 @@ func TestCheckStrict(t *testing.T) {
 
 func TestCheckJSON(t *testing.T) {
 	out, err := runCheck(t, plausible, "--json")
-	var r checkReport
+	var r settings.Report
 	if err != nil || json.Unmarshal([]byte(out), &r) != nil {
 		t.Fatalf("error %v, output %s", err, out)
 	}
@@ -134,7 +147,7 @@ func TestCheckJSON(t *testing.T) {
 	if err == nil {
 		t.Fatal("a broken configuration is all right")
 	}
-	r = checkReport{}
+	r = settings.Report{}
 	if err := json.Unmarshal([]byte(out), &r); err != nil {
 		t.Fatal(err)
 	}

@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"text/tabwriter"
 
-	"github.com/granule-nf/granule/gateway/chain"
+	"github.com/granule-nf/granule/gateway/settings"
 	"github.com/granule-nf/granule/ingress/afxdp"
 	"github.com/granule-nf/granule/ingress/nic"
 	"github.com/spf13/cobra"
@@ -20,9 +21,9 @@ var doctorFlags = []string{
 }
 
 func doctorCommand() *cobra.Command {
-	var s runSettings
+	var s settings.Run
 	every := pflag.NewFlagSet("run", pflag.ContinueOnError)
-	s.flags(every)
+	s.Flags(every)
 	cmd := &cobra.Command{
 		Use:   "doctor --inside INTERFACE --outside INTERFACE",
 		Short: "Say what would be wrong with two interfaces as ports, and the command that mends it",
@@ -30,7 +31,7 @@ func doctorCommand() *cobra.Command {
 Settings come from flags, the environment and the configuration file, as with run. Without interfaces it looks at the machine alone.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			checks, err := s.doctor(cmd.Context(), every, lookupEnv)
+			checks, err := examine(cmd.Context(), &s, every, os.LookupEnv)
 			if err != nil {
 				return err
 			}
@@ -46,38 +47,27 @@ Settings come from flags, the environment and the configuration file, as with ru
 	return cmd
 }
 
-// doctor settles every setting as load does, but asks the configuration's chains for nothing.
-func (s *runSettings) doctor(ctx context.Context, fs *pflag.FlagSet, lookup func(string) (string, bool)) ([]nic.Check, error) {
-	var keys []chain.Key
-	if s.config != "" {
-		cfg, err := chain.Load(s.config)
-		if cfg == nil {
-			return nil, err
-		}
-		keys = cfg.Keys // what is wrong with chains is `granule check`'s to say
-	}
-	if err := settle(fs, keys, lookup); err != nil {
+// examine looks at the machine, and at the interfaces if any are named.
+func examine(ctx context.Context, s *settings.Run, fs *pflag.FlagSet, lookup settings.Lookup) ([]nic.Check, error) {
+	ports, fleet, err := s.LoadPorts(fs, lookup)
+	if err != nil {
 		return nil, err
 	}
-	if s.inside == "" && s.outside == "" {
+	if ports.Inside == "" && ports.Outside == "" {
 		return nic.CheckSystem(), nil
 	}
-	for _, port := range []string{s.inside, s.outside} {
-		if _, file := capturePath(port); file {
+	for _, port := range []string{ports.Inside, ports.Outside} {
+		if _, file := settings.CapturePath(port); file {
 			return nil, fmt.Errorf("port %s is a capture file: doctor looks at interfaces; name them with --inside and --outside", port)
 		}
 	}
-	if err := s.cloud(); err != nil {
-		return nil, err
-	}
-	x := s.wire()
-	x.Interfaces = [2]string{s.inside, s.outside}
-	unknown := lifelines(ctx, &x, &s.fleet)
-	checks := afxdp.Doctor(x)
+	ports.XDP.Interfaces = [2]string{ports.Inside, ports.Outside}
+	unknown := settings.ManagementPaths(ctx, &ports.XDP, &fleet)
+	checks := afxdp.Doctor(ports.XDP)
 	for _, what := range unknown {
 		checks = append(checks, nic.Check{
-			Subject: "system", Name: "way to workers", State: nic.Warn, Found: what,
-			Expected: "addresses, to see that the way to them leads through no port",
+			Subject: "system", Name: "path to workers", State: nic.Warn, Found: what,
+			Expected: "addresses, to see that the path to them leads through no port",
 		})
 	}
 	return checks, nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/granule-nf/granule/gateway/settings"
 	"github.com/granule-nf/granule/ingress/nic"
 	"github.com/granule-nf/granule/ingress/xdpprog"
 	"github.com/granule-nf/granule/perf/topo"
@@ -20,19 +21,21 @@ func TestDoctorTakesRunsSettings(t *testing.T) {
 	if err := os.WriteFile(path, []byte("jumbo: true\nallow-port: [eth7]\nchains: []\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var s runSettings
+	var s settings.Run
 	fs := pflag.NewFlagSet("run", pflag.ContinueOnError)
-	s.flags(fs)
+	s.Flags(fs)
 	if err := fs.Parse([]string{"--config", path, "--instance", "second"}); err != nil {
 		t.Fatal(err)
 	}
 	env := map[string]string{"GRANULE_XDP_MODE": "generic"}
-	checks, err := s.doctor(t.Context(), fs, func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
+	checks, err := examine(t.Context(), &s, fs, lookup)
 	if err != nil || len(checks) == 0 {
 		t.Fatalf("%d checks, %v", len(checks), err)
 	}
-	if x := s.wire(); !x.Jumbo || x.Instance != "second" || x.Mode != xdpprog.Generic || len(x.Override) != 1 || x.Override[0] != "eth7" {
-		t.Errorf("%+v; expected jumbo and eth7 of the file, generic of the environment, second of the flag", x)
+	ports, _, err := s.LoadPorts(fs, lookup)
+	if x := ports.XDP; err != nil || !x.Jumbo || x.Instance != "second" || x.Mode != xdpprog.Generic || len(x.Override) != 1 || x.Override[0] != "eth7" {
+		t.Errorf("%+v, %v; expected jumbo and eth7 of the file, generic of the environment, second of the flag", x, err)
 	}
 	cmd := doctorCommand()
 	for _, name := range doctorFlags {
@@ -55,15 +58,15 @@ func TestDoctorSeesTheWireThatRunWould(t *testing.T) {
 	tp := topoWith(t, "169.254.7.7/16")
 	look := func(args ...string) string {
 		t.Helper()
-		var s runSettings
+		var s settings.Run
 		fs := pflag.NewFlagSet("run", pflag.ContinueOnError)
-		s.flags(fs)
+		s.Flags(fs)
 		if err := fs.Parse(append([]string{"--inside", topo.InsideIf, "--outside", topo.OutsideIf}, args...)); err != nil {
 			t.Fatal(err)
 		}
 		var failed []string
 		if err := tp.Gateway.Do(func() error {
-			checks, err := s.doctor(t.Context(), fs, func(string) (string, bool) { return "", false })
+			checks, err := examine(t.Context(), &s, fs, func(string) (string, bool) { return "", false })
 			for _, c := range checks {
 				if c.State == nic.Fail {
 					failed = append(failed, c.Subject+" "+c.Found+" $ "+c.Mend)
@@ -95,4 +98,35 @@ func TestDoctorSeesTheWireThatRunWould(t *testing.T) {
 	if said := look("--jumbo"); strings.Contains(said, "MTU") {
 		t.Errorf("MTU 9001 with --jumbo: failed checks are %q", said)
 	}
+}
+
+// topoWith is a gateway's namespace whose inside port has an address.
+func topoWith(t *testing.T, cidr string) *topo.Topo {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: it makes network namespaces")
+	}
+	tp, err := topo.New(topo.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := tp.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := tp.Gateway.Do(func() error {
+		l, err := netlink.LinkByName(topo.InsideIf)
+		if err != nil {
+			return err
+		}
+		addr, err := netlink.ParseAddr(cidr)
+		if err != nil {
+			return err
+		}
+		return netlink.AddrAdd(l, addr)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return tp
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/granule-nf/granule/gateway/settings"
 	_ "github.com/granule-nf/granule/lambdaworker/nf/all"
 )
 
@@ -23,7 +24,7 @@ func main() {
 	if err := root().ExecuteContext(ctx); err != nil {
 		var silent exitCode
 		if !errors.As(err, &silent) {
-			printError(os.Stderr, err)
+			settings.PrintProblems(os.Stderr, err)
 			os.Exit(1)
 		}
 		os.Exit(int(silent))

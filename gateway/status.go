@@ -1,66 +1,42 @@
 package main
 
 import (
-	"fmt"
-	"time"
+	"os"
 
 	"github.com/granule-nf/granule/gateway/console"
-	"github.com/granule-nf/granule/gateway/dataplane"
-	"github.com/granule-nf/granule/ingress"
+	"github.com/granule-nf/granule/gateway/settings"
+	"github.com/spf13/cobra"
 )
 
-// bytesPerSlot is a slot, its frame's descriptor and the frame.
-const bytesPerSlot = 64 + 40 + 4096
-
-// bytesPerFlow is an entry and its two places in a table that is half full (see flowtable).
-const bytesPerFlow = 96 + 16
-
-// status is what the console shows: everything is read here, so that no two views disagree.
-func (a *appliance) status() *console.Status {
-	s := &console.Status{Version: version, Started: a.started, Time: time.Now(), Shards: len(a.shards),
-		Ports: map[string]ingress.PortStats{}, Attached: map[string]any{}}
-	var l dataplane.Ledger
-	for _, sh := range a.shards {
-		sh.Ledger(&l)
-		s.Memory.FlowCapacity += sh.Flows()
-		s.Memory.Slots += sh.Slots()
-	}
-	s.Memory.SlotBytes, s.Memory.FlowBytes = bytesPerSlot, bytesPerFlow
-	s.Memory.Replica.Capacity = uint64(a.cfg.ReplicaMB) << 20
-	s.SetLedger(&l, &a.reasons, console.ProblemNames())
-	s.Memory.Flows = int(l.Flows)
-	for side := range ingress.Side(2) {
-		s.Ports[side.String()] = l.Wire[side]
-	}
-	if a.wire != nil && a.wire.wire != nil {
-		for side, r := range a.wire.wire.Report().Ports {
-			s.Attached[ingress.Side(side).String()] = r
-			if r.ModeAsked != r.Mode {
-				s.Degraded = append(s.Degraded, fmt.Sprintf("%s port %s: the XDP program runs in %s mode, %s was asked for", r.Side, r.Interface, r.Mode, r.ModeAsked))
+func statusCommand() *cobra.Command {
+	var admin string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show what a running gateway does: ledger, workers, delays",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			raw, s, err := console.Fetch(cmd.Context(), admin)
+			if err != nil {
+				return err
 			}
-			if !r.Carrier {
-				s.Degraded = append(s.Degraded, fmt.Sprintf("%s port %s: the link is down", r.Side, r.Interface))
+			if asJSON {
+				_, err := cmd.OutOrStdout().Write(raw)
+				return err
 			}
-		}
+			s.Print(cmd.OutOrStdout())
+			return nil
+		},
 	}
-	if a.coord != nil {
-		s.Workers, s.Fleet, s.NotReady = a.coord.Status()
-		s.Degraded = append(s.Degraded, a.coord.Degraded()...)
-		s.Configuration = a.config.status(a.coord.Rollout())
-		for _, why := range s.Configuration.Refused {
-			s.Degraded = append(s.Degraded, fmt.Sprintf("configuration: generation %d runs on, the newer one was refused: %s", s.Configuration.Generation, why))
-		}
-		for _, why := range s.Configuration.Waiting {
-			s.Degraded = append(s.Degraded, "configuration: "+why)
-		}
+	cmd.Flags().StringVar(&admin, "admin", adminDefault(), "admin address of the gateway, host:port or unix:PATH")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "everything, as JSON")
+	return cmd
+}
+
+// adminDefault is the address that `granule run` takes from the environment, too.
+func adminDefault() string {
+	if v, ok := os.LookupEnv("GRANULE_ADMIN"); ok {
+		return v
 	}
-	if a.workers != nil {
-		s.Refused = a.workers.refused()
-	}
-	if a.events != nil {
-		s.Events = a.events.Counters()
-	}
-	s.Reports = a.reports.all()
-	s.Ready = a.coord != nil && len(s.NotReady) == 0
-	return s
+	return settings.DefaultAdmin
 }

@@ -41,7 +41,7 @@ func top(ctx context.Context, w io.Writer, admin string, every time.Duration, co
 			case <-time.After(every):
 			}
 		}
-		_, s, err := fetchStatus(ctx, admin)
+		_, s, err := console.Fetch(ctx, admin)
 		if err != nil {
 			return err
 		}
@@ -51,37 +51,11 @@ func top(ctx context.Context, w io.Writer, admin string, every time.Duration, co
 		if last != nil && !last.Started.Equal(s.Started) {
 			last = nil // another gateway than a moment ago: its counters began anew
 		}
-		printRates(w, last, s)
-		printStatus(w, s)
+		if last != nil {
+			s.RatesSince(last).Print(w)
+		}
+		s.Print(w)
 		last = s
 	}
 	return nil
-}
-
-// rates is what passed between two looks.
-type rates struct {
-	packets, bits float64 // a second, forwarded and bypassed
-	p50, p99      time.Duration
-}
-
-func ratesOf(last, s *console.Status) (r rates) {
-	if last == nil {
-		return r
-	}
-	dt := s.Time.Sub(last.Time).Seconds()
-	if dt <= 0 {
-		return r
-	}
-	r.packets = float64(s.Ledger.Forwarded+s.Ledger.Bypassed-last.Ledger.Forwarded-last.Ledger.Bypassed) / dt
-	r.bits = float64(s.Ledger.ForwardedBytes-last.Ledger.ForwardedBytes) * 8 / dt
-	r.p50, r.p99 = s.DelaySince(last)
-	return r
-}
-
-func printRates(w io.Writer, last, s *console.Status) {
-	if last == nil {
-		return
-	}
-	r := ratesOf(last, s)
-	fmt.Fprintf(w, "%.0f packets/s, %.2f Gbit/s, delay half below %s, 99%% below %s\n", r.packets, r.bits/1e9, r.p50, r.p99)
 }

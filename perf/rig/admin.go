@@ -11,19 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-
-	"github.com/granule-nf/granule/gateway/console"
 )
-
-// Report is what the bench and the demo read of a worker's report; the functions' own counters are beside it.
-type Report struct {
-	PID      int    `json:"pid"`
-	Mallocs  uint64 `json:"mallocs"` // heap objects since the process began
-	Packets  uint64 `json:"packets"`
-	Batches  uint64 `json:"batches"`
-	BytesIn  uint64 `json:"bytes_in"` // on the connection, TLS included
-	BytesOut uint64 `json:"bytes_out"`
-}
 
 func (g *Gateway) client() *http.Client {
 	path := filepath.Join(g.dir, admin)
@@ -50,13 +38,13 @@ func (g *Gateway) Get(ctx context.Context, path string) ([]byte, error) {
 	return body, err
 }
 
-// Status asks for everything the gateway tells of itself.
-func (g *Gateway) Status(ctx context.Context) (*console.Status, error) {
+// Status asks for the gateway's status. The error is that of Get, or of an answer that is no status.
+func (g *Gateway) Status(ctx context.Context) (*Status, error) {
 	body, err := g.Get(ctx, "/status")
 	if err != nil {
 		return nil, err
 	}
-	s := new(console.Status)
+	s := new(Status)
 	if err := json.Unmarshal(body, s); err != nil {
 		return nil, fmt.Errorf("status of the gateway: %w", err)
 	}
@@ -75,22 +63,4 @@ func (g *Gateway) Metric(ctx context.Context, name string) (float64, error) {
 		}
 	}
 	return 0, fmt.Errorf("the gateway has no metric %s", name)
-}
-
-// WorkerReport takes a worker's newest report out of a status; false where it has sent none yet.
-func WorkerReport(s *console.Status, worker uint32) (r Report, ok bool) {
-	text, ok := s.Reports[worker]
-	return r, ok && json.Unmarshal(text, &r) == nil
-}
-
-// ActiveWorker returns a worker that has a seat, and its report.
-func ActiveWorker(s *console.Status) (id uint32, r Report, ok bool) {
-	for _, w := range s.Workers {
-		if w.State == "active" {
-			if r, ok = WorkerReport(s, w.ID); ok {
-				return w.ID, r, true
-			}
-		}
-	}
-	return 0, Report{}, false
 }

@@ -7,9 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
-	"github.com/granule-nf/granule/gateway/console"
-	"github.com/granule-nf/granule/gateway/coordinator"
 	"github.com/granule-nf/granule/perf/topo"
 )
 
@@ -30,16 +29,32 @@ func TestOrphaned(t *testing.T) {
 }
 
 func TestActiveWorker(t *testing.T) {
-	s := &console.Status{
-		Workers: []coordinator.Worker{{ID: 1, State: "standby"}, {ID: 2, State: "active"}, {ID: 3, State: "active"}},
+	s := &Status{
+		Workers: []Worker{{ID: 1, State: "standby"}, {ID: 2, State: "active"}, {ID: 3, State: "active"}},
 		Reports: map[uint32]json.RawMessage{1: json.RawMessage(`{"pid": 10}`), 3: json.RawMessage(`{"pid": 30, "packets": 5}`)},
 	}
 	id, r, ok := ActiveWorker(s)
 	if id != 3 || r.PID != 30 || r.Packets != 5 || !ok {
 		t.Errorf("worker %d, %+v, %t: expected the active one that has reported", id, r, ok)
 	}
-	if _, _, ok := ActiveWorker(&console.Status{}); ok {
+	if _, _, ok := ActiveWorker(&Status{}); ok {
 		t.Error("a gateway without workers has an active one")
+	}
+}
+
+// Only what came between two looks counts.
+func TestDelaySince(t *testing.T) {
+	var last, now Status
+	now.Packets.Delays = []uint64{0, 90, 9, 0, 1}
+	if p50, p99 := now.DelaySince(&last); p50 != 2*time.Microsecond || p99 != 16*time.Microsecond {
+		t.Errorf("p50 %s, p99 %s; expected 2 us and 16 us", p50, p99)
+	}
+	last.Packets.Delays = []uint64{0, 90, 0, 0, 0}
+	if p50, p99 := now.DelaySince(&last); p50 != 4*time.Microsecond || p99 != 16*time.Microsecond {
+		t.Errorf("p50 %s, p99 %s; expected 4 us and 16 us", p50, p99)
+	}
+	if p50, p99 := now.DelaySince(&now); p50 != 0 || p99 != 0 {
+		t.Errorf("p50 %s, p99 %s of nothing", p50, p99)
 	}
 }
 

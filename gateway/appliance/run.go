@@ -1,0 +1,93 @@
+package appliance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"sync"
+	"syscall"
+
+	"github.com/granule-nf/granule/gateway/settings"
+)
+
+// Serve is `granule run` from the first port opened to the last one closed: it puts a gateway together, runs it until ctx ends, reloads on SIGHUP, and
+// takes it apart. Errors are those of New, Run and Close, and one on a machine without AF_XDP rings.
+func Serve(ctx context.Context, cfg settings.Gateway, log *slog.Logger) error {
+	if _, file := settings.CapturePath(cfg.Ports.Inside); !file && runtime.GOARCH != "amd64" {
+		return fmt.Errorf("the AF_XDP port needs amd64, and this is %s: the ring library has no memory barriers; capture files work", runtime.GOARCH)
+	}
+	hup := make(chan os.Signal, 1) // before anything is opened: a SIGHUP that nobody expects ends a process
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	a, err := New(cfg, log)
+	if err != nil {
+		return err
+	}
+	err = a.runReloading(ctx, hup)
+	s := a.Status()
+	log.Info("stopped", "received", s.Ledger.Received, "injected", s.Ledger.Injected, "forwarded", s.Ledger.Forwarded,
+		"bypassed", s.Ledger.Bypassed, "dropped", s.Ledger.Dropped, "in_flight", s.Ledger.InFlight)
+	return errors.Join(err, a.Close())
+}
+
+// runReloading runs the appliance, and reloads whenever something comes from hup.
+func (a *Appliance) runReloading(ctx context.Context, hup <-chan os.Signal) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var reloading sync.WaitGroup
+	reloading.Go(func() {
+		for {
+			select {
+			case <-hup:
+				a.Reload()
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	err := a.Run(ctx)
+	cancel()
+	reloading.Wait() // nothing is reopened while things are closed
+	return err
+}
+
+// Run moves packets until ctx ends or, on capture files, until every packet has come and gone. The error is that of a capture file that ended early.
+func (a *Appliance) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if a.admin != nil {
+		go func() {
+			if err := a.admin.Serve(); err != nil {
+				a.log.Error("admin address", "error", err)
+			}
+		}()
+	}
+	coordDone := make(chan struct{})
+	go func() { defer close(coordDone); a.coord.Run(ctx) }()
+	done := make(chan struct{})
+	for _, s := range a.shards {
+		a.running.Go(s.Run)
+	}
+	go func() { a.running.Wait(); close(done) }()
+	select {
+	case <-a.coord.Ready():
+		a.log.Info("ready", "workers", a.cfg.Workers.Seats*len(a.cfg.Plan.Stages), "shards", len(a.shards))
+	case <-done:
+	case <-ctx.Done():
+	}
+	select {
+	case <-done:
+	case <-ctx.Done():
+		a.log.Info("stopping")
+		for _, s := range a.shards {
+			s.Stop(a.cfg.Dataplane.MaxDelay)
+		}
+		<-done
+	}
+	cancel()
+	<-coordDone
+	return a.wire.err()
+}

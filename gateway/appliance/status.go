@@ -1,0 +1,66 @@
+package appliance
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/granule-nf/granule/gateway/console"
+	"github.com/granule-nf/granule/gateway/dataplane"
+	"github.com/granule-nf/granule/ingress"
+)
+
+// bytesPerSlot is a slot, its frame's descriptor and the frame.
+const bytesPerSlot = 64 + 40 + 4096
+
+// bytesPerFlow is an entry and its two places in a table that is half full (see flowtable).
+const bytesPerFlow = 96 + 16
+
+// Status is what the console shows: everything is read here, so that no two views disagree.
+func (a *Appliance) Status() *console.Status {
+	s := &console.Status{Version: a.cfg.Version, Started: a.started, Time: time.Now(), Shards: len(a.shards),
+		Ports: map[string]ingress.PortStats{}, Attached: map[string]any{}}
+	var l dataplane.Ledger
+	for _, sh := range a.shards {
+		sh.Ledger(&l)
+		s.Memory.FlowCapacity += sh.Flows()
+		s.Memory.Slots += sh.Slots()
+	}
+	s.Memory.SlotBytes, s.Memory.FlowBytes = bytesPerSlot, bytesPerFlow
+	s.Memory.Replica.Capacity = uint64(a.cfg.ReplicaMB) << 20
+	s.SetLedger(&l, &a.reasons, console.ProblemNames())
+	s.Memory.Flows = int(l.Flows)
+	for side := range ingress.Side(2) {
+		s.Ports[side.String()] = l.Wire[side]
+	}
+	if a.wire != nil && a.wire.afxdp != nil {
+		for side, r := range a.wire.afxdp.Report().Ports {
+			s.Attached[ingress.Side(side).String()] = r
+			if r.ModeAsked != r.Mode {
+				s.Degraded = append(s.Degraded, fmt.Sprintf("%s port %s: the XDP program runs in %s mode, %s was asked for", r.Side, r.Interface, r.Mode, r.ModeAsked))
+			}
+			if !r.Carrier {
+				s.Degraded = append(s.Degraded, fmt.Sprintf("%s port %s: the link is down", r.Side, r.Interface))
+			}
+		}
+	}
+	if a.coord != nil {
+		s.Workers, s.Fleet, s.NotReady = a.coord.Status()
+		s.Degraded = append(s.Degraded, a.coord.Degraded()...)
+		s.Configuration = a.config.status(a.coord.Rollout())
+		for _, why := range s.Configuration.Refused {
+			s.Degraded = append(s.Degraded, fmt.Sprintf("configuration: generation %d runs on, the newer one was refused: %s", s.Configuration.Generation, why))
+		}
+		for _, why := range s.Configuration.Waiting {
+			s.Degraded = append(s.Degraded, "configuration: "+why)
+		}
+	}
+	if a.workers != nil {
+		s.Refused = a.workers.refused()
+	}
+	if a.events != nil {
+		s.Events = a.events.Counters()
+	}
+	s.Reports = a.reports.all()
+	s.Ready = a.coord != nil && len(s.NotReady) == 0
+	return s
+}

@@ -1,0 +1,272 @@
+package replay
+
+import (
+	"github.com/granule-nf/granule/flowtable"
+	"github.com/granule-nf/granule/gateway/chain"
+	"github.com/granule-nf/granule/gateway/dataplane"
+	"github.com/granule-nf/granule/ingress"
+	"github.com/granule-nf/granule/ingress/packet"
+	"github.com/granule-nf/granule/lambdaworker/nf"
+)
+
+// defaultBatch is how many packets are judged together. The result does not depend on it.
+const defaultBatch = 32
+
+// eventBytes is room for the events of a batch. Nobody waits for a replay, so it loses none that a worker, which
+// has less room, would lose: at the end of a capture all flows may have something to say at once.
+const eventBytes = 8 << 20
+
+// flowBytes is that room where flows are told: one line of each at the end.
+const flowBytes = 512 * nf.DefaultFlows
+
+// maxSpan is how much time a batch may span, as nf.Pipeline.Room has it: no flow expires within a batch.
+const maxSpan = int64(10e6)
+
+// burst returns how many of frames, which are not empty, may be judged together.
+func burst(frames []ingress.Frame) int {
+	for i := range frames {
+		if span := frames[i].Time - frames[0].Time; span > maxSpan || span < -maxSpan {
+			return i
+		}
+	}
+	return len(frames)
+}
+
+// fate is what becomes of a packet of a batch.
+type fate struct {
+	frame    ingress.Frame
+	number   uint64
+	from     ingress.Side
+	dropped  bool
+	bypassed bool
+	reason   dataplane.Reason
+	chain    int
+	told     bool // a function has written the drop event itself
+}
+
+// replay is the chain alone, in this process: read, choose the chain, run its stages, write in the order of the capture.
+// It is used by one goroutine, and allocates nothing once its buffers have grown.
+type replay struct {
+	cfg    config
+	plan   *chain.Plan
+	flows  *flowtable.Table
+	hosts  insideHosts
+	events events
+
+	info    packet.Info
+	key     packet.Key
+	fates   []fate
+	members [][]uint16      // of the batch, one list a chain
+	left    []ingress.Frame // packets of the batch that leave, in order
+	inserts []insert
+
+	packets counts
+	number  uint64
+	newest  int64
+}
+
+// insert is a frame that a function made, to leave behind the packet that caused it.
+type insert struct {
+	cause uint16
+	frame []byte
+}
+
+// config is what a replay is told.
+type config struct {
+	DropUnmatched bool
+	DropMalformed bool
+	Injected      bool // frames that functions made are written too
+	Batch         int
+	Flows         int
+	IdleNS        int64
+	Seed          uint64
+}
+
+// counts are the packets of a replay: received = forwarded + bypassed + dropped.
+type counts struct {
+	received, forwarded, bypassed, injected uint64
+	dropped                                 [dataplane.NumReasons]uint64
+}
+
+// flags of a flow's entry.
+const openedReverse = 1
+
+const noChain = 255
+
+func newReplay(plan *chain.Plan, hosts insideHosts, cfg config) *replay {
+	if cfg.Batch <= 0 || cfg.Batch > nf.MaxBatch {
+		cfg.Batch = defaultBatch
+	}
+	r := &replay{
+		cfg: cfg, plan: plan, hosts: hosts,
+		flows:   flowtable.New(flowtable.Config{Flows: cfg.Flows, IdleNS: cfg.IdleNS, Seed: cfg.Seed}),
+		fates:   make([]fate, 0, cfg.Batch),
+		members: make([][]uint16, len(plan.Chains)),
+		left:    make([]ingress.Frame, 0, 3*cfg.Batch),
+	}
+	for i := range r.members {
+		r.members[i] = make([]uint16, 0, cfg.Batch)
+		for j := range plan.Chains[i].Stages {
+			stage := &plan.Chains[i].Stages[j]
+			room := eventBytes
+			if stage.Bundle.Events.Has(nf.EventFlow) {
+				room += flowBytes
+			}
+			events := nf.NewEvents(room)
+			events.Only(stage.Bundle.Events)
+			stage.Pipeline.Start().Events = events
+			stage.Pipeline.Dropped = nil // chain tells of drops itself
+		}
+	}
+	return r
+}
+
+// batch judges frames, which are in the order of the capture, and returns those that leave. Both are valid until the
+// next call.
+func (r *replay) batch(frames []ingress.Frame) []ingress.Frame {
+	r.fates = r.fates[:0]
+	for c := range r.members {
+		r.members[c] = r.members[c][:0]
+	}
+	r.inserts, r.left = r.inserts[:0], r.left[:0]
+	for i := range frames {
+		r.accept(&frames[i])
+	}
+	for c := range r.members {
+		if len(r.members[c]) > 0 {
+			r.chain(c)
+		}
+	}
+	r.leave()
+	r.events.write()
+	return r.left
+}
+
+// accept finds out whether a chain wants the packet, and which.
+func (r *replay) accept(f *ingress.Frame) {
+	r.number++
+	r.packets.received++
+	r.newest = max(r.newest, f.Time)
+	in := &r.info
+	packet.Parse(f.Data, int(f.Wire), in)
+	i := len(r.fates)
+	r.fates = append(r.fates, fate{frame: *f, number: r.number, chain: noChain})
+	p := &r.fates[i]
+	if in.Problem != packet.OK && r.cfg.DropMalformed {
+		p.dropped, p.reason = true, dataplane.Malformed
+		return
+	}
+	if in.Kind == packet.NotIP {
+		p.bypassed = true
+		return
+	}
+	reverse := in.Key(f.Data, &r.key)
+	flow, fresh := r.flows.Get(&r.key, f.Time)
+	e := r.flows.Entry(flow)
+	if fresh {
+		e.Chain = noChain
+		if c := r.plan.Choose(f.Data, f.Wire); c >= 0 {
+			e.Chain = uint8(c)
+		}
+		if reverse {
+			e.Flags = openedReverse
+		}
+	}
+	p.from = r.hosts.side(in, f.Data, reverse == (e.Flags == openedReverse))
+	switch {
+	case e.Chain != noChain:
+		p.chain = int(e.Chain)
+		r.members[p.chain] = append(r.members[p.chain], uint16(i))
+	case r.cfg.DropUnmatched:
+		p.dropped, p.reason = true, dataplane.Unmatched
+	default:
+		p.bypassed = true
+	}
+}
+
+// chain runs the stages of chain c over its packets of the batch; what one stage drops the next does not see.
+func (r *replay) chain(c int) {
+	members := r.members[c]
+	for s := range r.plan.Chains[c].Stages {
+		if len(members) == 0 {
+			return
+		}
+		pipeline := r.plan.Chains[c].Stages[s].Pipeline
+		pipeline.Start()
+		for _, i := range members {
+			p := &r.fates[i]
+			pipeline.Add(p.frame.Data, p.frame.Wire, nf.Side(p.from), p.frame.Time, p.number)
+		}
+		b := pipeline.Run()
+		r.collect(b, members)
+		live := members[:0]
+		for k, i := range members {
+			p := &r.fates[i]
+			if v := b.Verdicts[k]; v != nf.Pass {
+				p.dropped, p.reason = true, dataplane.FirstVerdict+dataplane.Reason(v)
+				if !p.told && r.plan.Chains[c].Stages[s].Bundle.Events.Has(nf.EventDrop) {
+					r.events.drop(&b.Packets[k], v)
+				}
+				continue
+			}
+			p.frame.Data, p.frame.Wire = b.Packets[k].Data, b.Packets[k].Wire
+			live = append(live, i)
+		}
+		members = live
+	}
+}
+
+// collect takes what the functions said and made.
+func (r *replay) collect(b *nf.Batch, members []uint16) {
+	first := r.fates[members[0]].number
+	r.events.take(b, func(number uint64) {
+		// Numbers ascend within members, but a chain's are not all of the capture's.
+		for _, i := range members {
+			if r.fates[i].number == number {
+				r.fates[i].told = true
+			}
+		}
+	}, first)
+	for _, x := range b.Injected {
+		r.packets.injected++
+		r.inserts = append(r.inserts, insert{members[x.Cause], x.Frame})
+	}
+}
+
+// leave counts every packet and lines up those that leave, each with the frames it caused behind it.
+func (r *replay) leave() {
+	for i := range r.fates {
+		p := &r.fates[i]
+		switch {
+		case p.dropped:
+			r.packets.dropped[p.reason]++
+			if p.chain == noChain {
+				r.events.ownDrop(p)
+			}
+		case p.bypassed:
+			r.packets.bypassed++
+			r.left = append(r.left, p.frame)
+		default:
+			r.packets.forwarded++
+			r.left = append(r.left, p.frame)
+		}
+		if !r.cfg.Injected {
+			continue
+		}
+		for _, x := range r.inserts {
+			if int(x.cause) == i {
+				r.left = append(r.left, ingress.Frame{Data: x.frame, Wire: uint32(len(x.frame)), Time: p.frame.Time})
+			}
+		}
+	}
+}
+
+// finish lets every function speak once more, when the capture is at its end.
+func (r *replay) finish() {
+	for c := range r.plan.Chains {
+		for s := range r.plan.Chains[c].Stages {
+			r.events.take(r.plan.Chains[c].Stages[s].Pipeline.Flush(r.newest), func(uint64) {}, r.number)
+		}
+	}
+	r.events.write()
+}

@@ -1,0 +1,105 @@
+package settings
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/granule-nf/granule/gateway/chain"
+	"github.com/granule-nf/granule/lambdaworker/nf"
+	"github.com/spf13/pflag"
+)
+
+// Load resolves every setting, compiles the configuration and checks both; nothing outside is touched. fs are the flags of Flags, parsed. The error
+// joins all that is wrong: that of reading the file, nf.Problem or nf.Problems where something stands in a file, and for settings of a flag or the
+// environment an error that begins with which.
+func (s *Run) Load(fs *pflag.FlagSet, lookup Lookup) (_ Gateway, err error) {
+	var cfg Gateway
+	byFlag := map[string]bool{}
+	fs.Visit(func(f *pflag.Flag) { byFlag[f.Name] = true })
+	defer func() { err = s.placed(err, byFlag, lookup) }()
+	if s.seed == 0 {
+		s.seed = randomSeed()
+	}
+	s.dp.Seed = randomSeed()
+	compiled, err := s.chains(fs, lookup)
+	if err != nil {
+		return cfg, err
+	}
+	p, err := newPlan(s.config, compiled, s.ship)
+	if err != nil {
+		return cfg, err
+	}
+	_, offline := CapturePath(s.inside)
+	if offline { // a file is never late: give a slow machine time, unless somebody wants to see policies at work
+		if !fs.Changed("max-delay") {
+			s.dp.MaxDelay = time.Minute
+		}
+		if !fs.Changed("worker-timeout") {
+			s.dp.WorkerTimeout = 30 * time.Second
+		}
+	}
+	s.dp.DropUnmatched = s.unmatched == "drop"
+	s.dp.DropMalformed = s.malformed == "drop"
+	s.dp.FailureClosed = s.onWorkerFailure == "closed"
+	s.dp.OverloadClosed = s.onOverload == "closed"
+	s.workers.Lifetime, s.workers.JoinTimeout = s.fleet.Lifetime, s.fleet.Join
+	s.workers.Pools = p.StageNames()
+	s.fleet.TLS = s.relayTLS == "on"
+	s.fleet.Whole = s.ship == ShipFull
+	if err := s.cloud(); err != nil {
+		return cfg, err
+	}
+	cfg = Gateway{
+		Ports: Ports{Inside: s.inside, Outside: s.outside, Parked: s.slots},
+		Plan:  p, Dataplane: s.dp, ReplicaMB: s.replicaMB, Workers: s.workers, Fleet: s.fleet, Admin: s.admin, Events: s.events,
+	}
+	if offline && !fs.Changed("admin") {
+		cfg.Admin = "" // over before anybody could look
+	}
+	cfg.Ports.XDP = s.wire()
+	if s.slots < 64 || s.slots > maxParked {
+		return cfg, fmt.Errorf("slots: %d packets parked a queue and side; 64 to %d are possible", s.slots, maxParked)
+	}
+	if s.replicaMB < 0 || s.replicaMB > maxReplicaMB {
+		return cfg, fmt.Errorf("replica-memory: %d MiB; 0 to %d are possible", s.replicaMB, maxReplicaMB)
+	}
+	if err := cfg.Dataplane.Validate(); err != nil {
+		return cfg, err
+	}
+	return cfg, cfg.Workers.Validate()
+}
+
+// chains reads the configuration file, resolves the settings, which it may hold, and compiles its chains, which depend on some.
+func (s *Run) chains(fs *pflag.FlagSet, lookup Lookup) (*chain.Plan, error) {
+	if s.config == "" {
+		return nil, errors.New("no configuration: name one with --config")
+	}
+	cfg, err := chain.Load(s.config)
+	if cfg == nil {
+		return nil, err
+	}
+	s.keys = cfg.Keys
+	err = errors.Join(err, resolve(fs, cfg.Keys, lookup))
+	if err != nil && len(cfg.Chains) == 0 {
+		return nil, err
+	}
+	plan, problems := cfg.Compile(chain.Options{Seed: s.seed, Fails: failure(s.onWorkerFailure), NoEvents: s.events == ""})
+	return plan, errors.Join(err, problems)
+}
+
+// failure is what the setting on-worker-failure says for functions, too, where a chain says nothing.
+func failure(policy string) nf.Failure {
+	if policy == "open" {
+		return nf.FailOpen
+	}
+	return nf.FailClosed
+}
+
+func randomSeed() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return binary.LittleEndian.Uint64(b[:]) | 1
+}
