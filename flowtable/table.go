@@ -31,8 +31,7 @@ type Table struct {
 	expired uint64
 	evicted uint64
 	full    uint64
-	touched uint64 // sum of what GetBurst read ahead, so that the reads are not optimised away
-	hashes  [MaxBurst]uint32
+	touched uint64 // sum of what Prefetch read, so that the reads are not optimised away
 	homes   [MaxBurst]uint32
 }
 
@@ -74,10 +73,15 @@ func New(cfg Config) *Table {
 // Get returns the index of key's entry and notes that it was used at now. A flow not in the table, or idle for too
 // long, gets an entry that is fresh. If the table is full of flows with packets in flight idx is None.
 func (t *Table) Get(key *packet.Key, now int64) (idx uint32, fresh bool) {
-	return t.get(key, t.tag(key), now)
+	return t.GetHashed(key, t.Hash(key), now)
 }
 
-func (t *Table) get(key *packet.Key, tag uint32, now int64) (idx uint32, fresh bool) {
+// Hash returns the hash of key that the table goes by, for GetHashed and Prefetch.
+func (t *Table) Hash(key *packet.Key) uint64 { return key.Hash(t.seed) }
+
+// GetHashed is Get for a caller that has the key's Hash already.
+func (t *Table) GetHashed(key *packet.Key, hash uint64, now int64) (idx uint32, fresh bool) {
+	tag := tagOf(hash)
 	at := tag >> t.shift
 	for t.slots[at].tag != 0 {
 		if s := t.slots[at]; s.tag == tag {
@@ -149,4 +153,6 @@ func (t *Table) Full() uint64 { return t.full }
 // Bytes returns the memory the table has, all of it taken by New.
 func (t *Table) Bytes() int { return len(t.entries)*96 + len(t.slots)*8 }
 
-func (t *Table) tag(key *packet.Key) uint32 { return uint32(key.Hash(t.seed)>>32) | 1 }
+func (t *Table) tag(key *packet.Key) uint32 { return tagOf(t.Hash(key)) }
+
+func tagOf(hash uint64) uint32 { return uint32(hash>>32) | 1 }
