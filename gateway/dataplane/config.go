@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/granule-nf/granule/gateway/dataplane/classify"
-	"github.com/granule-nf/granule/ingress"
 )
 
 // Stage is one pool of workers: a stage of a chain, and what it needs of a packet.
@@ -108,42 +107,4 @@ func (c *Config) Validate() error {
 		bad("chains: %d; at most 255 are possible", len(c.Chains))
 	}
 	return errors.Join(errs...)
-}
-
-// Hooks are called by a shard's thread when something happens that others act on. They must not block.
-type Hooks struct {
-	// Beat is called in every turn that the heartbeat should hear of, at most once in 10 ms.
-	Beat func(shard int)
-	// Lost: a worker's connection ended.
-	Lost func(shard int, worker uint32, pool int, why string)
-	// Draining: a worker announced its end.
-	Draining func(shard int, worker uint32, deadline int64)
-	// Events and Report: what workers say; slices are borrowed for the call.
-	Events func(shard int, lines []byte, lost uint32)
-	Report func(shard int, worker uint32, json []byte)
-}
-
-// withDefaults gives every hook something to call.
-func (h Hooks) withDefaults() Hooks {
-	if h.Beat == nil {
-		h.Beat = func(int) {}
-	}
-	if h.Lost == nil {
-		h.Lost = func(int, uint32, int, string) {}
-	}
-	if h.Draining == nil {
-		h.Draining = func(int, uint32, int64) {}
-	}
-	if h.Events == nil {
-		h.Events = func(int, []byte, uint32) {}
-	}
-	if h.Report == nil {
-		h.Report = func(int, uint32, []byte) {}
-	}
-	return h
-}
-
-// Queue is the pair of port queues a shard owns.
-type Queue struct {
-	Ports [2]ingress.Port
 }

@@ -1,24 +1,34 @@
-// Package dataplane is the way of a packet through the gateway. Read its files in this order:
+// Package dataplane is the way of a packet through the gateway. A walk from one port to the other reads its files in this order:
 //
-//	shard.go     one turn of the loop: what is done, in which order
-//	asking.go    whether to ask again, or to sleep
-//	receive.go   1 receive a burst   2 parse   3 bypass or place in a sub-flow   4 find the flow   5 park in a slot
-//	subflow.go   which sub-flow that is, and which shard is its home
-//	dispatch.go  6 ship to the worker that has the sub-flow, or wait for one
-//	complete.go  7 take verdicts and state deltas   8 retire in flow order
-//	send.go      9 send out of the other port
-//	settle.go    what is late is settled by policy
-//	placement.go which worker has which sub-flow, and what happens when a worker is lost
-//	replica.go   a successor is told what its predecessor knew, before its first packet
-//	deaths.go    what happens to a packet that workers die with
+//	turn.go       one turn of the loop: what is done, in which order
+//	receive.go    take a burst, classify it (package classify), look up its flows, park each packet in a slot
+//	steering.go   a packet that arrived on another shard's queue goes to the one that has its flow (ring.go)
+//	dispatch.go   ship to the worker that has the sub-flow
+//	waiting.go    or wait until there is one, or until it has room
+//	flush.go      write the batches
+//	verdicts.go   take state, rewritten packets and verdicts: a packet goes on to the next stage, or is decided
+//	outcome.go    how a packet ends: decided, retired in flow order, queued for the other port or discarded, freed
+//	transmit.go   give the port what is queued for it
+//
+// Beside that walk:
+//
+//	overdue.go    what is late is resolved by policy
+//	lost.go       a worker is lost: its packets are dispatched again (quarantine.go: those that may be the cause)
+//	placement.go  which worker has which sub-flow
+//	transfer.go   a successor is given its predecessor's state (replica.go) before its first packet
+//	control.go    what other goroutines ask of a shard; it comes through mailbox.go
+//	stop.go       the end
+//
+// What they work on, each with one owner: ports.go, slots.go with queue.go, subflow.go, routes.go, connections.go, clock.go, poller.go,
+// ledger.go. Shard (shard.go) is these put together.
 //
 // A shard is one locked OS thread. It owns a queue of both ports, a flow table, a slot table and its connections to
 // workers; nothing of a packet leaves it, so nothing is locked. What others need to know it publishes once a turn
 // (ledger.go), what others want of it comes through a mailbox (mailbox.go).
 //
-// Words, and only these: a slot is one parked packet (slots.go). It is waiting until a connection has room for it, sent
-// until its verdict comes, done until everything before it in its flow and direction is done, then it is retired: sent
-// out or dropped, and free again. Whoever frees a slot names what became of the packet, so that at every moment
+// Words: a slot is one parked packet. It is waiting until a connection has room for it, sent until its verdict comes, decided until
+// everything before it in its flow and direction is, then it is retired: sent out or discarded, and free again. Whoever frees a slot
+// names what became of the packet, so that at every moment
 //
 //	received + injected = forwarded + bypassed + dropped by reason + in flight
 package dataplane

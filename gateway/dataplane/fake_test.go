@@ -225,7 +225,7 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 		t.Fatal(err)
 	}
 	r.s = s
-	s.nextReport = 1<<63 - 1
+	s.due.report = 1<<63 - 1
 	t.Cleanup(func() { s.close(); s.Close() })
 	return r
 }
@@ -270,10 +270,10 @@ func (r *rig) later(d time.Duration) {
 	for i := range r.s.slots.s {
 		r.s.slots.s[i].received -= d.Nanoseconds()
 	}
-	for i := range r.s.conns {
-		r.s.conns[i].progress -= d.Nanoseconds()
+	for i := range r.s.conns.all {
+		r.s.conns.all[i].progress -= d.Nanoseconds()
 	}
-	r.s.nextCheck = 0
+	r.s.due.overdue = 0
 }
 
 func rng(t testing.TB, seed uint64) *rand.Rand {

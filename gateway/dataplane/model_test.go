@@ -26,10 +26,10 @@ func checkSuspects(t *testing.T, s *Shard, l *fakeLink) {
 		if !ok {
 			continue
 		}
-		switch d := int(s.slots.s[i].deaths); {
+		switch d := int(s.slots.s[i].losses); {
 		case d >= s.cfg.MaxDeaths:
 			t.Fatalf("a packet that has met %d deaths was sent again", d)
-		case d > 0 && len(l.refs) > suspects, (d > 1 || d == s.cfg.MaxDeaths-1) && len(l.refs) > 1:
+		case d > 0 && len(l.refs) > quarantine, (d > 1 || d == s.cfg.MaxDeaths-1) && len(l.refs) > 1:
 			t.Fatalf("a packet that has met %d deaths of %d is at a worker with %d others", d, s.cfg.MaxDeaths, len(l.refs)-1)
 		}
 	}
@@ -129,8 +129,8 @@ func runModel(t *testing.T, seed uint64, steps int) (poisoned uint64) {
 			}
 		case x < 93:
 			r.later(r.s.cfg.MaxDelay / 2)
-			for i := range r.s.conns {
-				r.s.conns[i].progress = r.s.now
+			for i := range r.s.conns.all {
+				r.s.conns.all[i].progress = r.s.clock.now
 			}
 		case x < 95:
 			r.ports[rnd.IntN(2)].room = rnd.IntN(5)

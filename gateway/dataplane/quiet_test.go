@@ -62,8 +62,8 @@ func BenchmarkShard(b *testing.B) {
 			r.place(1, 1)
 			r.s.turn(false)
 			frame := append(udp(5, false, 0), make([]byte, size-60)...)
-			r.s.ports[0] = &quietPort{fakePort: r.ports[0], frame: frame}
-			r.s.ports[1] = &quietPort{fakePort: r.ports[1]}
+			r.s.ports.port[0] = &quietPort{fakePort: r.ports[0], frame: frame}
+			r.s.ports.port[1] = &quietPort{fakePort: r.ports[1]}
 			b.ReportAllocs()
 			b.ResetTimer()
 			for l.answered < b.N {

@@ -7,34 +7,69 @@ import (
 	"github.com/granule-nf/granule/ingress/packet"
 )
 
+// maxBurst is how many frames are taken from a port in one go at most.
+const maxBurst = 256
+
+// lookahead is how many packets of a burst are classified before the first of them is placed, so that what is read of the flow
+// table for them is waited for once.
+const lookahead = 32
+
+// burst is the packets at hand. Its arrays are here because locals would escape.
+type burst struct {
+	frames  [maxBurst]ingress.Frame
+	sides   [maxBurst]ingress.Side
+	packets [lookahead]classify.Packet
+	hashes  [lookahead]uint64 // of their flows
+}
+
 // receive takes a burst from one port, and leads each packet as far as it goes without waiting.
 func (s *Shard) receive(side ingress.Side) int {
 	room := min(s.cfg.Burst, len(s.slots.free))
-	if room == 0 || s.cfg.WaitForWorkers && s.unplaced.n > 0 {
+	if room == 0 || s.cfg.WaitForWorkers && s.unassigned.n > 0 {
 		return 0
 	}
-	n := s.ports[side].Receive(s.rx[:room])
+	b := &s.burst
+	n := s.ports.port[side].Receive(b.frames[:room])
 	for i := range n {
-		s.ingest(&s.rx[i], side, s.id)
+		b.sides[i] = side
 	}
+	s.ingest(n, s.id)
 	return n
 }
 
-// ingest classifies one packet and places it. owner is the shard whose port the frame is parked in.
-func (s *Shard) ingest(f *ingress.Frame, side ingress.Side, owner int) {
-	p := &s.at
-	s.cfg.Rules.Packet(f.Data, f.Wire, p)
-	if p.Class == classify.Judged && len(s.peers) > 1 && owner == s.id {
-		if home := s.home(&p.Key, p.Reverse, side); home != s.id {
-			s.handOver(home, f, side)
+// ingest classifies n packets of the burst and places them, in the order in which they came. owner is the shard whose ports the frames
+// are parked in.
+func (s *Shard) ingest(n, owner int) {
+	b := &s.burst
+	for first := 0; first < n; first += lookahead {
+		frames, sides := b.frames[first:min(first+lookahead, n)], b.sides[first:]
+		for i := range frames {
+			p := &b.packets[i]
+			s.cfg.Rules.Packet(frames[i].Data, frames[i].Wire, p)
+			if p.Class == classify.Judged {
+				b.hashes[i] = s.flows.Hash(&p.Key)
+			}
+		}
+		s.flows.Prefetch(b.hashes[:len(frames)])
+		for i := range frames {
+			s.place(&frames[i], sides[i], owner, &b.packets[i], b.hashes[i])
+		}
+	}
+}
+
+// place parks a packet that has been classified and gives it its place in the order of its flow.
+func (s *Shard) place(f *ingress.Frame, side ingress.Side, owner int, p *classify.Packet, hash uint64) {
+	if p.Class == classify.Judged && s.space.shards > 1 && owner == s.id {
+		if home := s.space.home(p, hash, side); home != s.id {
+			s.steer(home, f, side)
 			return
 		}
 	}
-	s.arrive(&s.led.Ports[side], f)
+	s.countArrival(f, side)
 	if p.Info.Problem != packet.OK {
 		s.led.Problems[p.Info.Problem]++
 	}
-	i := s.park(f, side, owner)
+	i := s.slots.take(*f, side, uint8(owner), s.clock.now)
 	sl := &s.slots.s[i]
 	switch p.Class {
 	case classify.Malformed:
@@ -42,107 +77,89 @@ func (s *Shard) ingest(f *ingress.Frame, side ingress.Side, owner int) {
 		return
 	case classify.Bypassed:
 		sl.flags = bypassed
-		s.leave(i)
+		s.enqueueTX(i)
 		return
 	}
+	e := s.assignFlow(sl, f, p, hash)
+	dir := sl.flags & reversed
+	if sl.chain != classify.NoChain {
+		sl.headers = headerBytes(&p.Info, f.Data)
+		s.enqueue(i, e, dir)
+		s.dispatch(i)
+		return
+	}
+	sl.flags |= bypassed
+	verdict := keep
+	if s.cfg.DropUnmatched {
+		verdict = Unmatched
+	}
+	switch {
+	case e.Head[dir] != none: // behind packets of an overflow entry that are still away
+		s.enqueue(i, e, dir)
+		s.decide(i, verdict)
+	case s.cfg.DropUnmatched:
+		s.discard(i, Unmatched)
+	default:
+		s.enqueueTX(i)
+	}
+}
 
-	flow, fresh := s.flows.Get(&p.Key, s.now)
-	full := flow == flowtable.None
+// countArrival counts a packet as received, by the shard that accounts for its end.
+func (s *Shard) countArrival(f *ingress.Frame, side ingress.Side) {
+	led := &s.led.Ports[side]
+	led.Received++
+	led.ReceivedBytes += uint64(f.Wire)
+}
+
+// sharesOverflow is a flag of a flow's entry: packets of it may stand in the overflow entry of its sub-flow, so newer ones join
+// them there until that is empty once.
+const sharesOverflow = 1 << 0
+
+// assignFlow finds the flow of a packet that is parked in sl, and returns the entry in whose queues it stands.
+func (s *Shard) assignFlow(sl *slot, f *ingress.Frame, p *classify.Packet, hash uint64) *flowtable.Entry {
+	if p.Reverse {
+		sl.flags |= reversed
+	}
+	flow, fresh := s.flows.GetHashed(&p.Key, hash, s.clock.now)
 	var e *flowtable.Entry
-	var sub uint16
-	var chain uint8
-	if fresh || full {
-		chain = s.cfg.Rules.Chain(f.Data, f.Wire)
-		sub = s.subFlow(chain, &p.Key, p.Reverse, side)
-		over := s.flows.Overflow(sub)
+	if full := flow == flowtable.None; fresh || full {
+		sl.chain = s.cfg.Rules.Chain(f.Data, f.Wire)
+		sl.sub = s.space.subFlow(sl.chain, p, hash, sl.side)
+		over := s.flows.Overflow(sl.sub)
 		if full {
 			s.led.FlowTableFull++
 			flow = over
 		}
 		e = s.flows.Entry(flow)
 		if fresh {
-			e.Chain, e.SubFlow = chain, sub
+			e.Chain, e.SubFlow = sl.chain, sl.sub
 			if s.flows.Entry(over).InFlight > 0 {
-				e.Flags |= shares
+				e.Flags |= sharesOverflow
 			}
 		}
 	} else {
 		e = s.flows.Entry(flow)
-		chain, sub = e.Chain, e.SubFlow
+		sl.chain, sl.sub = e.Chain, e.SubFlow
 	}
-	if e.Flags&shares != 0 {
-		if over := s.flows.Overflow(sub); s.flows.Entry(over).InFlight > 0 {
-			flow, e = over, s.flows.Entry(over)
+	if e.Flags&sharesOverflow != 0 {
+		over := s.flows.Overflow(sl.sub)
+		if o := s.flows.Entry(over); o.InFlight > 0 {
+			flow, e = over, o
 		} else {
-			e.Flags &^= shares
+			e.Flags &^= sharesOverflow
 		}
 	}
-	sl.flow, sl.sub, sl.chain = flow, sub, chain
-	dir := direction(p.Reverse)
-	sl.flags |= dir
-	if chain == classify.NoChain && e.Head[dir] == none {
-		if s.cfg.DropUnmatched {
-			s.discard(i, Unmatched)
-		} else {
-			sl.flags |= bypassed
-			sl.flow = none
-			s.leave(i)
-		}
-		return
-	}
-	sl.headers = headerBytes(&p.Info, f.Data)
-	s.enqueue(i, e, dir)
-	if chain == classify.NoChain { // behind packets of an overflow entry that are still away
-		sl.flags |= bypassed
-		verdict := keep
-		if s.cfg.DropUnmatched {
-			verdict = Unmatched
-		}
-		s.decide(i, verdict)
-		return
-	}
-	s.dispatch(i)
+	sl.flow = flow
+	return e
 }
 
-func (s *Shard) arrive(led *PortLedger, f *ingress.Frame) {
-	led.Received++
-	led.ReceivedBytes += uint64(f.Wire)
-}
-
-func (s *Shard) park(f *ingress.Frame, side ingress.Side, owner int) uint32 {
-	i := s.slots.take(*f, side, s.now)
-	s.slots.s[i].owner = uint8(owner)
-	return i
-}
-
-const (
-	reversed = 1 << 0 // slot flag: which of its flow's two queues it stands in
-	bypassed = 1 << 1 // slot flag: no chain sees it
-)
-
-// shares is a flag of a flow's entry: packets of it may stand in the overflow entry of its sub-flow, so newer ones join
-// them there until that is empty once.
-const shares = 1 << 0
-
-func direction(reverse bool) uint8 {
-	if reverse {
-		return reversed
+// enqueue puts slot i at the end of its flow's queue of direction dir.
+func (s *Shard) enqueue(i uint32, e *flowtable.Entry, dir uint8) {
+	if e.Tail[dir] == none {
+		e.Head[dir] = i
+	} else {
+		s.slots.s[e.Tail[dir]].next = i
 	}
-	return 0
-}
-
-// headerBytes is how much of a packet a stage that reads headers gets: all headers, the quotation of an ICMP message,
-// and of a packet that can't be parsed as much as somebody might want to look at.
-func headerBytes(in *packet.Info, frame []byte) uint16 {
-	n := int(in.Payload)
-	switch {
-	case in.Proto == packet.ProtoICMP || in.Proto == packet.ProtoICMPv6:
-		n += 128
-	case in.Problem != packet.OK:
-		n += 64
-	}
-	if len(frame)-n < 8 {
-		n = len(frame) // padding is cheaper than the question what is missing
-	}
-	return uint16(min(n, len(frame), 0xffff))
+	e.Tail[dir] = i
+	e.InFlight++
 }

@@ -168,8 +168,8 @@ func TestPacketsWaitForTheImport(t *testing.T) {
 	r.kill(a)
 	r.place(2, 2)
 	r.turn(1)
-	if b.parts != partsATurn || !b.halfTold {
-		t.Fatalf("%d parts in one turn, expected %d of more", b.parts, partsATurn)
+	if b.parts != partsPerTurn || !b.halfTold {
+		t.Fatalf("%d parts in one turn, expected %d of more", b.parts, partsPerTurn)
 	}
 	b.stuck = true
 	parts := b.parts
@@ -438,8 +438,8 @@ func runStateModel(t *testing.T, seed uint64, steps int) uint64 {
 			r.split(version, seats[0], seats[1])
 		}
 		r.turn(1)
-		for i := range r.s.conns {
-			r.s.conns[i].progress = r.s.now
+		for i := range r.s.conns.all {
+			r.s.conns.all[i].progress = r.s.clock.now
 		}
 	}
 	if len(model) == 0 {
@@ -476,8 +476,8 @@ func TestReplicaAllocatesNothing(t *testing.T) {
 	r.s.Connect(l, 0)
 	r.place(1, 1)
 	r.s.turn(false)
-	r.s.ports[0] = &quietPort{fakePort: r.ports[0], frame: udp(5, false, 0)}
-	r.s.ports[1] = &quietPort{fakePort: r.ports[1]}
+	r.s.ports.port[0] = &quietPort{fakePort: r.ports[0], frame: udp(5, false, 0)}
+	r.s.ports.port[1] = &quietPort{fakePort: r.ports[1]}
 	for range 1000 {
 		r.s.turn(false)
 	}

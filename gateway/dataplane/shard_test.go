@@ -170,8 +170,8 @@ func TestSettleByPolicy(t *testing.T) {
 			r.ports[0].in = [][]byte{udp(5, false, 0), udp(5, false, 1), udp(6, false, 2)}
 			r.turn(1)
 			r.later(r.s.cfg.MaxDelay + time.Second)
-			for i := range r.s.conns {
-				r.s.conns[i].progress = r.s.now // the worker is not what is late
+			for i := range r.s.conns.all {
+				r.s.conns.all[i].progress = r.s.clock.now // the worker is not what is late
 			}
 			r.turn(1)
 			led := r.ledger()
@@ -355,8 +355,8 @@ func TestNoAllocation(t *testing.T) {
 	r.place(1, 1)
 	r.turn(1)
 	port := &quietPort{fakePort: r.ports[0], frame: udp(5, false, 0)}
-	r.s.ports[0] = port
-	r.s.ports[1] = &quietPort{fakePort: r.ports[1]}
+	r.s.ports.port[0] = port
+	r.s.ports.port[1] = &quietPort{fakePort: r.ports[1]}
 	for range 10 {
 		r.s.turn(false)
 	}

@@ -17,7 +17,7 @@ func TestASilentStandbyIsLost(t *testing.T) {
 	r.place(1, 1)
 	r.turn(2)
 	ask := func() {
-		r.s.nextCheck, r.s.nextReport = 0, 0
+		r.s.due.overdue, r.s.due.report = 0, 0
 		active.heard++
 		r.turn(1)
 	}
@@ -53,7 +53,7 @@ func TestNoInjectionForASettledPacket(t *testing.T) {
 	}
 	late, prompt := l.refs[0], l.refs[1]
 	i, _ := r.s.slots.get(late)
-	r.s.settle(i)
+	r.s.resolve(i, r.s.stopWaiting(i))
 	for _, ref := range []uint64{late, prompt} {
 		r.s.Inject(ref, uint8(ingress.Inside), udp(9, true, 7))
 	}
@@ -85,7 +85,7 @@ func TestCrossedFramesSurviveAStop(t *testing.T) {
 	}
 	b.s.Stop(0)
 	for more := true; more; {
-		b.s.now += int64(time.Second)
+		b.s.clock.now += int64(time.Second)
 		_, more = b.s.turn(false)
 	}
 	b.s.close()

@@ -13,16 +13,16 @@ const none = ^uint32(0)
 type phase uint8
 
 const (
-	free    phase = iota
+	unused  phase = iota
 	waiting       // for a worker, or for room on its connection
 	sent          // to a worker, no verdict yet
-	done          // decided; what stands before it in its flow and direction is not
-	leaving       // retired, on its way into the other port
+	decided       // what stands before it in its flow and direction is not
+	leaving       // in the queue of the other port
 )
 
 // slot is one parked packet: where it stands in three lists, who holds it, what it is. One cache line.
 type slot struct {
-	next          uint32 // behind it in its flow and direction, or in the send queue once retired
+	next          uint32 // behind it in its flow and direction, or in its port's queue once retired
 	older, newer  uint32 // in the list of all slots by age
 	before, after uint32 // in the list it waits in
 	gen           uint32 // incremented at each use, so that a late verdict finds nothing
@@ -39,9 +39,15 @@ type slot struct {
 	owner         uint8 // shard whose port owns the frame
 	flags         uint8
 	holder        uint16 // connection that has it or that it waits for
-	deaths        uint8  // workers of its stage that were lost while they had it
+	losses        uint8  // workers of its stage that were lost while they had it
 	_             [9]byte
 }
+
+const (
+	reversed = 1 << 0 // slot flag: which of its flow's two queues it stands in
+	bypassed = 1 << 1 // slot flag: no chain sees it
+	tooLong  = 1 << 2 // slot flag: the worker's packet does not fit the frame
+)
 
 // A slot fills a cache line exactly: the compiler refuses any other size.
 var _ [64]byte = [unsafe.Sizeof(slot{})]byte{}
@@ -67,14 +73,17 @@ func newSlotTable(n int) *slotTable {
 	return t
 }
 
-// take parks f, which arrived at side at time now, in a free slot; the caller knows that there is one.
-func (t *slotTable) take(f ingress.Frame, side ingress.Side, now int64) uint32 {
+// parked is how many slots are in use.
+func (t *slotTable) parked() uint64 { return t.inUse[0] + t.inUse[1] }
+
+// take parks f, which arrived at side at time now on a port of shard owner, in a free slot; the caller knows that there is one.
+func (t *slotTable) take(f ingress.Frame, side ingress.Side, owner uint8, now int64) uint32 {
 	i := t.free[len(t.free)-1]
 	t.free = t.free[:len(t.free)-1]
 	t.frames[i] = f
 	s := &t.s[i]
 	*s = slot{next: none, older: t.newest, newer: none, before: none, after: none, gen: s.gen + 1, frame: f.ID,
-		received: now, side: side, verdict: keep, holder: noConn}
+		received: now, side: side, owner: owner, verdict: keep, holder: noConn}
 	if t.newest == none {
 		t.oldest = i
 	} else {
@@ -99,7 +108,7 @@ func (t *slotTable) put(i uint32) {
 		t.s[s.newer].older = s.older
 	}
 	t.inUse[s.side]--
-	s.phase = free
+	s.phase = unused
 	t.frames[i] = ingress.Frame{}
 	t.free = append(t.free, i)
 }
@@ -111,40 +120,4 @@ func (t *slotTable) ref(i uint32) uint64 { return uint64(t.s[i].gen)<<32 | uint6
 func (t *slotTable) get(ref uint64) (uint32, bool) {
 	i := uint32(ref)
 	return i, t.s[i].gen == uint32(ref>>32) && t.s[i].phase == sent
-}
-
-// queue is a list of waiting slots in the order in which they have to go.
-type queue struct {
-	head, tail uint32
-	n          int
-}
-
-func newQueue() queue { return queue{head: none, tail: none} }
-
-func (q *queue) push(t *slotTable, i uint32) {
-	s := &t.s[i]
-	s.before, s.after = q.tail, none
-	if q.tail == none {
-		q.head = i
-	} else {
-		t.s[q.tail].after = i
-	}
-	q.tail = i
-	q.n++
-}
-
-func (q *queue) remove(t *slotTable, i uint32) {
-	s := &t.s[i]
-	if s.before == none {
-		q.head = s.after
-	} else {
-		t.s[s.before].after = s.after
-	}
-	if s.after == none {
-		q.tail = s.before
-	} else {
-		t.s[s.after].before = s.before
-	}
-	s.before, s.after = none, none
-	q.n--
 }

@@ -1,64 +1,22 @@
 package dataplane
 
-import (
-	"sync/atomic"
+import "github.com/granule-nf/granule/ingress"
 
-	"github.com/granule-nf/granule/ingress"
-)
-
-// crossing is a ring from one shard to one other: one writes, one reads, neither waits.
-type crossing struct {
-	_    [64]byte
-	head atomic.Uint32 // next to read
-	_    [60]byte
-	tail atomic.Uint32 // next to write
-	_    [60]byte
-	mask uint32
-	at   []crossed
+// steering is how a packet that arrives on the queue of a shard that does not have its flow gets to the one that has, and its frame
+// back. Between each two shards there are two rings in each direction.
+type steering struct {
+	shard int      // this one
+	peers []*Shard // by number; nil while there is one
+	in    []*ring  // packets that others received for this one, by shard
+	home  []*ring  // frames of this one that come home, by shard
 }
 
-// crossed is a frame that arrived on another shard's queue, or the ID of one that comes home.
-type crossed struct {
-	frame ingress.Frame
-	side  ingress.Side
-}
-
-func newCrossing(n int) *crossing {
-	size := 1
-	for size < n {
-		size *= 2
-	}
-	return &crossing{mask: uint32(size - 1), at: make([]crossed, size)}
-}
-
-func (c *crossing) put(x crossed) bool {
-	t := c.tail.Load()
-	if t-c.head.Load() > c.mask {
-		return false
-	}
-	c.at[t&c.mask] = x
-	c.tail.Store(t + 1)
-	return true
-}
-
-func (c *crossing) get() (crossed, bool) {
-	h := c.head.Load()
-	if h == c.tail.Load() {
-		return crossed{}, false
-	}
-	x := c.at[h&c.mask]
-	c.head.Store(h + 1)
-	return x, true
-}
-
-func (c *crossing) empty() bool { return c.head.Load() == c.tail.Load() }
-
-// maxCrossing bounds the ring from one shard to another, in packets: what arrives within some 10 ms at a million a second. A
+// maxSteered bounds the ring from one shard to another, in packets: what arrives within some 10 ms at a million a second. A
 // thread may have to wait that long for its processor, and costs no packet then. 56 bytes each.
-const maxCrossing = 8192
+const maxSteered = 8192
 
 // Join makes shards know each other, before any runs. A packet that arrives on the queue of a shard that does not have its
-// flow crosses once to the one that has. The error is of chains that follow different addresses: one shard could do that, several
+// flow is steered to the one that has. The error is of chains that follow different addresses: one shard could do that, several
 // can't.
 func Join(shards []*Shard) error {
 	if len(shards) < 2 {
@@ -68,33 +26,32 @@ func Join(shards []*Shard) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range shards {
-		s.peers, s.affinity = shards, follows
-		s.cross = make([]*crossing, len(shards))
-		s.back = make([]*crossing, len(shards))
+	for id, s := range shards {
+		s.space.shard, s.space.shards, s.space.affinity = id, len(shards), follows
+		s.steering = steering{shard: id, peers: shards, in: make([]*ring, len(shards)), home: make([]*ring, len(shards))}
 		for i, from := range shards {
 			if from != s {
-				s.cross[i] = newCrossing(min(from.ports[0].Frames()+from.ports[1].Frames(), maxCrossing))
-				// Every frame of the other's ports may come home through here: it is never full.
-				s.back[i] = newCrossing(s.ports[0].Frames() + s.ports[1].Frames())
+				s.steering.in[i] = newRing(min(from.ports.capacity(), maxSteered))
+				// Every frame of this one's ports may come home through here: it is never full.
+				s.steering.home[i] = newRing(s.ports.capacity())
 			}
 		}
 	}
 	return nil
 }
 
-// handOver passes a frame to the shard that has its flow. If that one is so far behind that the ring is full, the
-// packet is dropped as overload; if it has ended, as at a shutdown.
-func (s *Shard) handOver(to int, f *ingress.Frame, side ingress.Side) {
-	peer := s.peers[to]
+// steer passes a frame to the shard that has its flow. If that one is so far behind that the ring is full, the packet is dropped as
+// overload; if it has ended, as at a shutdown.
+func (s *Shard) steer(to int, f *ingress.Frame, side ingress.Side) {
+	peer := s.steering.peers[to]
 	why := Overload
-	if peer.over.Load() {
+	if peer.closed.Load() {
 		why = Shutdown
 	}
-	if why == Shutdown || !peer.cross[s.id].put(crossed{*f, side}) {
-		s.arrive(&s.led.Ports[side], f)
+	if why == Shutdown || !peer.steering.in[s.id].put(steered{*f, side}) {
+		s.countArrival(f, side)
 		s.led.Ports[side].Dropped[why]++
-		s.release[side] = append(s.release[side], f.ID)
+		s.ports.free(side, f.ID)
 		return
 	}
 	s.led.Crossed++
@@ -103,58 +60,69 @@ func (s *Shard) handOver(to int, f *ingress.Frame, side ingress.Side) {
 	}
 }
 
-// takeCrossed accepts what other shards received for this one.
-func (s *Shard) takeCrossed() (n int) {
-	for from, c := range s.cross {
-		for c != nil && len(s.slots.free) > 0 {
-			x, ok := c.get()
-			if !ok {
+// receiveSteered ingests what other shards received for this one.
+func (s *Shard) receiveSteered() (total int) {
+	b := &s.burst
+	for from, r := range s.steering.in {
+		for r != nil {
+			n, room := 0, min(maxBurst, len(s.slots.free))
+			for n < room {
+				x, ok := r.get()
+				if !ok {
+					break
+				}
+				b.frames[n], b.sides[n] = x.frame, x.side
+				n++
+			}
+			if n == 0 {
 				break
 			}
-			s.ingest(&x.frame, x.side, from)
-			n++
+			s.ingest(n, from)
+			total += n
 		}
 	}
-	return n
+	return total
 }
 
-// dropCrossed accounts for what other shards received for this one and it will not accept.
-func (s *Shard) dropCrossed(why Reason) {
-	for from, c := range s.cross {
-		for c != nil {
-			x, ok := c.get()
+// discardSteered accounts for what other shards received for this one and it will not ingest.
+func (s *Shard) discardSteered(why Reason) {
+	for from, r := range s.steering.in {
+		for r != nil {
+			x, ok := r.get()
 			if !ok {
 				break
 			}
-			s.arrive(&s.led.Ports[x.side], &x.frame)
+			s.countArrival(&x.frame, x.side)
 			s.led.Ports[x.side].Dropped[why]++
-			s.returnFrame(from, x.side, x.frame.ID)
+			s.steering.giveBack(from, x.side, x.frame.ID)
 		}
 	}
 }
 
-func (s *Shard) crossedWaiting() bool {
-	for _, c := range s.cross {
-		if c != nil && !c.empty() {
+// waiting reports whether packets for this shard are in a ring.
+func (t *steering) waiting() bool {
+	for _, r := range t.in {
+		if r != nil && !r.empty() {
 			return true
 		}
 	}
 	return false
 }
 
-// returnFrame sends a frame's ID home.
-func (s *Shard) returnFrame(owner int, side ingress.Side, id uint32) {
-	s.peers[owner].back[s.id].put(crossed{ingress.Frame{ID: id}, side})
+// giveBack sends the ID of a frame that was received at side home to its owner.
+func (t *steering) giveBack(owner int, side ingress.Side, id uint32) {
+	t.peers[owner].steering.home[t.shard].put(steered{ingress.Frame{ID: id}, side})
 }
 
-func (s *Shard) takeReturned() {
-	for _, c := range s.back {
-		for c != nil {
-			x, ok := c.get()
+// receiveReturned frees the frames that have come home.
+func (t *steering) receiveReturned(p *ports) {
+	for _, r := range t.home {
+		for r != nil {
+			x, ok := r.get()
 			if !ok {
 				break
 			}
-			s.release[x.side] = append(s.release[x.side], x.frame.ID)
+			p.free(x.side, x.frame.ID)
 		}
 	}
 }

@@ -12,14 +12,14 @@ import (
 // The ring between two shards' threads: everything comes out once and in order, whatever the two do at the same time.
 func TestCrossingBetweenThreads(t *testing.T) {
 	const n = 200_000
-	c := newCrossing(100)
+	c := newRing(100)
 	if len(c.at) != 128 {
 		t.Fatalf("a ring for 100 has %d places", len(c.at))
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for i := uint32(0); i < n; {
-			if c.put(crossed{frame: ingress.Frame{ID: i, Wire: i * 3}, side: ingress.Side(i & 1)}) {
+			if c.put(steered{frame: ingress.Frame{ID: i, Wire: i * 3}, side: ingress.Side(i & 1)}) {
 				i++
 			} else {
 				runtime.Gosched()
@@ -140,7 +140,7 @@ func TestFullCrossingIsOverload(t *testing.T) {
 	p[1].s.Connect(l, 0)
 	p[1].place(1, 1)
 	p.turn(1)
-	room, flow := uint64(len(p[1].s.cross[0].at)), foreign(p[0], 0)
+	room, flow := uint64(len(p[1].s.steering.in[0].at)), foreign(p[0], 0)
 	total := room + 300
 	for i := range total {
 		p[0].ports[0].in = append(p[0].ports[0].in, udp(flow, false, i))

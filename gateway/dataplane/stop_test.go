@@ -24,7 +24,7 @@ func (p *flushPort) Flush() bool {
 func TestStopWaitsForTheRing(t *testing.T) {
 	r := newRig(t, nil)
 	p := &flushPort{fakePort: r.ports[1]}
-	r.s.ports[1] = p
+	r.s.ports.port[1] = p
 	r.s.Stop(time.Minute)
 	p.kicks = 4
 	turns := 0
@@ -92,7 +92,7 @@ func stuckRig(t testing.TB, n int) *rig {
 func TestSettleLateBehindAStuckPort(t *testing.T) {
 	const n = 1000
 	r := stuckRig(t, n)
-	r.s.settleLate()
+	r.s.resolveOverdue()
 	if got := r.ledger().Ports[0].Dropped[NoVerdict]; got != n {
 		t.Errorf("%d packets were settled behind %d that are stuck, want %d", got, n, n)
 	}
@@ -106,7 +106,7 @@ func BenchmarkSettleLate(b *testing.B) {
 				b.StopTimer()
 				r := stuckRig(b, n)
 				b.StartTimer()
-				r.s.settleLate()
+				r.s.resolveOverdue()
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(2*n), "ns/packet")
 		})

@@ -5,7 +5,6 @@ import (
 
 	"github.com/granule-nf/granule/gateway/dataplane/classify"
 	"github.com/granule-nf/granule/ingress"
-	"github.com/granule-nf/granule/ingress/packet"
 )
 
 // affinity is what the chains' sub-flows follow beside flows, ByFlow for nothing. Shards have to know a packet's home before its
@@ -28,41 +27,52 @@ func affinity(chains []Chain, shards int) (Affinity, error) {
 	return chains[first].Affinity, nil
 }
 
-// home is the shard that has a packet's flow. It does not depend on the packet's chain, and so on nothing that a reload changes:
-// shards agree about it at all times.
-func (s *Shard) home(key *packet.Key, reverse bool, side ingress.Side) int {
-	return int(s.spread(s.affinity, key, reverse, side)) % len(s.peers)
+// flowSpace is how the flows of all chains are shared out: which shard is a packet's home, and which sub-flow a flow belongs to.
+type flowSpace struct {
+	chains   []Chain
+	seed     uint64 // of hashes, the flow table's too
+	shard    int    // this one
+	shards   int
+	affinity Affinity // what chooses among the shards
+}
+
+// home is the shard that has a packet's flow, whose hash is given. It does not depend on the packet's chain, and so on nothing that a
+// reload changes: shards agree about it at all times.
+func (f *flowSpace) home(p *classify.Packet, hash uint64, side ingress.Side) int {
+	if f.affinity == ByFlow {
+		return int(hash%SubFlows) % f.shards
+	}
+	return int(f.byAddress(f.affinity, p, side)) % f.shards
 }
 
 // subFlow is the sub-flow of a flow of chain, one of those that are at home here.
-func (s *Shard) subFlow(chain uint8, key *packet.Key, reverse bool, side ingress.Side) uint16 {
-	if chain == classify.NoChain || s.cfg.Chains[chain].Affinity == ByFlow {
-		return s.byFlow(key)
+func (f *flowSpace) subFlow(chain uint8, p *classify.Packet, hash uint64, side ingress.Side) uint16 {
+	if chain == classify.NoChain || f.chains[chain].Affinity == ByFlow {
+		return f.byFlow(hash)
 	}
-	return s.spread(s.cfg.Chains[chain].Affinity, key, reverse, side)
+	return f.byAddress(f.chains[chain].Affinity, p, side)
 }
 
-// byFlow is the sub-flow of a key in a chain that follows flows. Where another chain's addresses choose the shard, it is the next
-// one that is at home here.
-func (s *Shard) byFlow(key *packet.Key) uint16 {
-	sub := int(key.Hash(s.cfg.Seed) % SubFlows)
-	if n := len(s.peers); n > 1 && s.affinity != ByFlow {
-		if sub += s.id - sub%n; sub >= SubFlows {
-			sub -= n
+// byFlow is the sub-flow of a key, by its hash, in a chain that follows flows. Where another chain's addresses choose the shard, it is
+// the next one that is at home here.
+func (f *flowSpace) byFlow(hash uint64) uint16 {
+	sub := int(hash % SubFlows)
+	if f.shards > 1 && f.affinity != ByFlow {
+		if sub += f.shard - sub%f.shards; sub >= SubFlows {
+			sub -= f.shards
 		}
 	}
 	return uint16(sub)
 }
 
-func (s *Shard) spread(a Affinity, key *packet.Key, reverse bool, side ingress.Side) uint16 {
-	k := *key
-	if a != ByFlow {
-		// Of the address alone. An ICMP error's key is that of the packet it quotes, so a router's error goes where the flow is.
-		source := (a == ByInside) == (side == ingress.Inside)
-		if source == reverse { // the endpoint that is wanted is the higher
-			k[0], k[1] = k[2], k[3]
-		}
-		k[2], k[3], k[4], k[5] = 0, 0, 0, 0
+// byAddress is the sub-flow of one of a packet's addresses alone. An ICMP error's key is that of the packet it quotes, so a router's
+// error goes where the flow is.
+func (f *flowSpace) byAddress(a Affinity, p *classify.Packet, side ingress.Side) uint16 {
+	k := p.Key
+	source := (a == ByInside) == (side == ingress.Inside)
+	if source == p.Reverse { // the endpoint that is wanted is the higher
+		k[0], k[1] = k[2], k[3]
 	}
-	return uint16(k.Hash(s.cfg.Seed) % SubFlows)
+	k[2], k[3], k[4], k[5] = 0, 0, 0, 0
+	return uint16(k.Hash(f.seed) % SubFlows)
 }

@@ -47,7 +47,7 @@ func TestWorkerWithoutCreditIsLost(t *testing.T) {
 	r.later(time.Hour) // it sat idle for long: that is no fault
 	r.ports[0].in = append(r.ports[0].in, udp(5, false, 0))
 	r.turn(1)
-	r.s.nextCheck = 0
+	r.s.due.overdue = 0
 	r.turn(1)
 	if len(r.lost) != 0 {
 		t.Fatal("the worker was lost before worker-timeout")

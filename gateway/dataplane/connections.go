@@ -1,0 +1,82 @@
+package dataplane
+
+// MaxWorkers is how many workers a shard is connected to at most, over all stages: those that have sub-flows, those that stand by,
+// and for the time of a hand-off their successors.
+const MaxWorkers = 256
+
+// noConn is the index of no connection.
+const noConn = ^uint16(0)
+
+// conn is a connection to a worker, and what waits for room on it.
+type conn struct {
+	link    Link
+	worker  uint32
+	pool    int
+	used    bool
+	writes  bool // registered for writability
+	waiting queue
+
+	dirty      bool  // has an unsent batch
+	batchSince int64 // when that batch was begun
+	inflight   int   // packets sent and not answered
+	losses     uint8 // that each packet in flight has met
+	progress   int64 // when it answered last, or something came for it after nothing
+
+	transfer *transfer // state that it is given before packets
+
+	draining  bool // has announced its end
+	retired   bool // has no sub-flows any more: that it is ended says nothing about the packets it has
+	violation bool // broke the protocol: it gave a verdict that does not exist
+
+	heard   int64 // when it said something, as of the last request for a report
+	unheard int   // requests since then
+}
+
+// connections are the shard's, each known by its index.
+type connections struct {
+	all       [MaxWorkers]conn
+	dirty     []uint16 // those with an unsent batch
+	importing int      // how many are given state
+	reading   uint16   // the one whose answers are being handled
+	orphans   []uint32 // scratch: slots of one that was lost
+}
+
+func newConnections(slots int) connections {
+	return connections{reading: noConn, orphans: make([]uint32, 0, slots)}
+}
+
+// unused returns the index of a connection that may be used, or noConn.
+func (cs *connections) unused() uint16 {
+	for i := range cs.all {
+		if !cs.all[i].used {
+			return uint16(i)
+		}
+	}
+	return noConn
+}
+
+// of returns the connection of a pool's worker, or noConn.
+func (cs *connections) of(pool int, worker uint32) uint16 {
+	for i := range cs.all {
+		if c := &cs.all[i]; c.used && c.worker == worker && c.pool == pool {
+			return uint16(i)
+		}
+	}
+	return noConn
+}
+
+// answering returns the connection whose answers are being handled.
+func (cs *connections) answering() *conn { return &cs.all[cs.reading] }
+
+// silent is asked once a request for a report. It notices workers that have nothing to answer, a standby above all: a hung one must
+// not be the successor of a dead one. Requests are counted rather than time, as after a pause of the gateway itself.
+func (c *conn) silent() bool {
+	if h := c.link.LastHeard(); h != c.heard {
+		c.heard, c.unheard = h, 0
+		return false
+	}
+	c.unheard++
+	return c.unheard > maxUnheard
+}
+
+const maxUnheard = 3
