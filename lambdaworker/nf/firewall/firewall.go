@@ -3,6 +3,8 @@ package firewall
 import (
 	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/lambdaworker/nf"
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/conntrack"
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/program"
 	"github.com/granule-nf/granule/lambdaworker/state"
 )
 
@@ -12,36 +14,32 @@ func init() {
 
 // Firewall is the function. It is used by one goroutine.
 type Firewall struct {
-	program  *program
+	machine  program.Machine // its last limit is that of events
+	view     program.View    // of the packet that is being judged
 	options  options
-	counts   []count
-	exported []count  // what AppendShared has told of counts
-	limits   []bucket // those of the rules, then that of events
+	exported []program.Count // what AppendShared has said of counts
 	flows    *state.Table
-	track    *tracker
+	track    *conntrack.Tracker
 	cache    cache
 	answers  answers
 
 	identity uint64 // of the rules, for deltas
 
-	stats     [numStats]uint64
-	told      [numStats]uint64 // what AppendShared has told of stats
-	selection selection
-	stack     [maxDepth]frame
-	path      passage // of the packet that is being judged
+	stats         [numStats]uint64
+	exportedStats [numStats]uint64 // what AppendShared has said of stats
 }
 
 // Needs follows from the rules: flows where they ask for ct state, injection where they reject.
 func (f *Firewall) Needs() nf.Needs {
-	return nf.Needs{Reads: nf.Headers, Flows: f.program.tracks, Injects: f.program.rejects}
+	return nf.Needs{Reads: nf.Headers, Flows: f.machine.Program.Tracks, Injects: f.machine.Program.Rejects}
 }
 
 // Process judges the packets of a batch.
 func (f *Firewall) Process(b *nf.Batch) {
-	var v view
+	v := &f.view
 	for _, i := range b.Live {
 		p := &b.Packets[i]
-		if f.program.tracks && f.known(b, p) {
+		if f.machine.Program.Tracks && f.known(b, p) {
 			continue
 		}
 		if p.Kind == packet.NotIP {
@@ -55,16 +53,16 @@ func (f *Firewall) Process(b *nf.Batch) {
 			f.broken(b, i)
 			continue
 		}
-		if !f.program.tracks {
-			f.decide(b, i, f.judge(b, i, &v, 0))
+		if !f.machine.Program.Tracks {
+			f.decide(b, i, f.judge(b, i, v, 0))
 			continue
 		}
-		state := f.track.see(p)
-		d := f.judge(b, i, &v, state)
-		if d == nf.Pass && f.track.pending {
-			f.track.keep(p.Flow)
+		state := f.track.Track(p)
+		d := f.judge(b, i, v, state)
+		if d == nf.Pass && f.track.Unconfirmed {
+			f.track.Confirm(p.Flow)
 		}
-		if f.track.changed {
+		if f.track.Changed {
 			b.Touch(p.Flow)
 		}
 		f.decide(b, i, d)
@@ -86,23 +84,23 @@ func (f *Firewall) broken(b *nf.Batch, i uint16) {
 }
 
 // judge returns the verdict of a packet in that ct state: the one its flow had before, where that is right, or by the rules.
-func (f *Firewall) judge(b *nf.Batch, i uint16, v *view, state uint8) nf.Verdict {
+func (f *Firewall) judge(b *nf.Batch, i uint16, v *program.View, state uint8) nf.Verdict {
 	p := &b.Packets[i]
 	var e *cached
 	if cacheable(p) {
 		if e = f.cache.entry(p); e.holds(p, state) {
 			for _, c := range e.counters[:e.n] {
-				f.counts[c].add(p)
+				f.machine.Counts[c].Add(p)
 			}
 			return e.verdict
 		}
 	}
-	v.look(p)
-	v.state = state
-	f.path.n, f.path.deps = 0, 0
-	d := f.evaluate(b, i, v)
+	v.Look(p)
+	v.State = state
+	f.machine.Path.N, f.machine.Path.Deps = 0, 0
+	d := f.machine.Evaluate(b, i, v)
 	if e != nil {
-		e.store(p, state, &f.path, d)
+		e.store(p, state, &f.machine.Path, d)
 	}
 	return d
 }
@@ -112,18 +110,4 @@ func (f *Firewall) decide(b *nf.Batch, i uint16, d nf.Verdict) {
 	if d != nf.Pass {
 		b.Drop(i, d)
 	}
-}
-
-// count counts a packet and notes that it did.
-func (f *Firewall) count(at int32, v *view) {
-	f.counts[at].add(v.p)
-	if f.path.n < pathCounters {
-		f.path.counters[f.path.n] = at
-	}
-	f.path.n = min(f.path.n+1, pathCounters+1)
-}
-
-func (c *count) add(p *nf.Packet) {
-	c.packets++
-	c.bytes += uint64(p.IPLen)
 }

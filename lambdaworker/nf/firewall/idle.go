@@ -6,10 +6,5 @@ func (f *Firewall) Idle() int64 {
 	if f.track == nil {
 		return 0
 	}
-	return f.track.timeouts.longest().ns()
-}
-
-func (t *Timeouts) longest() Duration {
-	return max(t.TCPSynSent, t.TCPSynRecv, t.TCPEstablished, t.TCPFinWait, t.TCPCloseWait, t.TCPLastAck, t.TCPTimeWait, t.TCPClose,
-		t.UDP, t.UDPStream, t.ICMP, t.GRE, t.GREStream, t.Generic)
+	return f.options.Timeouts.Longest().NS()
 }

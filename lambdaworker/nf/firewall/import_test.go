@@ -1,9 +1,15 @@
 package firewall
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/granule-nf/granule/lambdaworker/nf"
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/aws"
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/iptables"
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/nft"
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/ruleset"
 	"github.com/granule-nf/granule/lambdaworker/nf/nftest"
 )
 
@@ -155,24 +161,45 @@ func TestAWSInvalid(t *testing.T) {
 	}
 }
 
-// Importers read what other programs wrote; nothing they wrote makes them fail loudly.
+// Whatever other programs wrote: each problem has a place within the file, and what is taken is judged as the model judges it.
 func FuzzImport(f *testing.F) {
 	f.Add(savedTables, false)
 	f.Add(ufwHost, false)
 	f.Add(dockerHost, false)
 	f.Add(awsGroupText, true)
-	f.Fuzz(func(t *testing.T, text string, aws bool) {
+	ps := newGenerator(3).packets(60)
+	f.Fuzz(func(t *testing.T, text string, isAWS bool) {
 		open := func(string) ([]byte, error) { return []byte(text), nil }
-		var p *parser
-		if aws {
-			p = parseAWS("r", open, "drop")
+		var p *nft.Parser
+		options := "{rules: r, format: aws-stateless, policy: drop}"
+		if isAWS {
+			p = aws.Parse("r", open, "drop")
 		} else {
-			p = parseIPTables("r", familyIP, open, sideNames)
+			p = iptables.Parse("r", ruleset.FamilyIP, open, ruleset.IfaceNames)
+			options = "{rules: r, format: iptables-save}"
 		}
-		if len(p.problems) == 0 {
-			if bases := p.resolve(); len(p.problems) == 0 && len(text) < 4000 {
-				compile(p.set, bases)
-			}
-		}
+		checkParsed(t, options, text, p, ps)
 	})
+}
+
+// checkParsed is what must hold of any text that was parsed.
+func checkParsed(t *testing.T, options, text string, p *nft.Parser, ps []nftest.Packet) {
+	t.Helper()
+	lines := strings.Split(text, "\n")
+	for _, x := range append(slices.Clone(p.Problems), p.Warnings...) {
+		if x.Line < 1 || x.Line > len(lines) || x.Column < 1 || x.Column > len(lines[x.Line-1])+1 || x.Message == "" {
+			t.Errorf("a problem outside of the file: %v", x)
+		}
+	}
+	if len(p.Problems) > 0 {
+		return
+	}
+	bases := p.Resolve()
+	_, err := tryBuild(options, map[string]string{"r": text})
+	if (err == nil) != (len(p.Problems) == 0 && len(bases) > 0) {
+		t.Fatalf("problems %v, %d base chains; New says %v", p.Problems, len(bases), err)
+	}
+	if err == nil && len(text) < 2000 {
+		compareParsed(t, "parsed", options, text, p, bases, ps)
+	}
 }

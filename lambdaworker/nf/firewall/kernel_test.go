@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/granule-nf/granule/lambdaworker/nf"
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/program"
 	"github.com/granule-nf/granule/lambdaworker/nf/nftest"
 )
 
@@ -179,7 +180,7 @@ table inet probe {
 `
 
 // judge loads rules, sends the packets and returns for each whether it got through, and the counters of the rules.
-func (w *wire) judge(rules string, ps []nftest.Packet) (passed []bool, counters []count) {
+func (w *wire) judge(rules string, ps []nftest.Packet) (passed []bool, counters []program.Count) {
 	w.t.Helper()
 	w.do(w.ns[1], "nft", "flush", "ruleset")
 	file := filepath.Join(w.t.TempDir(), "rules.nft")
@@ -224,13 +225,13 @@ func (w *wire) judge(rules string, ps []nftest.Packet) (passed []bool, counters 
 		listing = string(out)
 		probe := listing[strings.Index(listing, "table inet probe"):]
 		c := readCounters(probe)
-		if c[0].packets == uint64(len(ps)) && listing == last {
-			after = c[1].packets
+		if c[0].Packets == uint64(len(ps)) && listing == last {
+			after = c[1].Packets
 			break
 		}
 		last = listing
 		if time.Now().After(deadline) {
-			w.t.Fatalf("%d of %d packets reached the rules", c[0].packets, len(ps))
+			w.t.Fatalf("%d of %d packets reached the rules", c[0].Packets, len(ps))
 		}
 		time.Sleep(time.Millisecond)
 	}
@@ -276,12 +277,12 @@ func raiseTTL(frame []byte) {
 
 var counterText = regexp.MustCompile(`counter (?:\w+ \{\s+)?packets (\d+) bytes (\d+)`)
 
-func readCounters(listing string) []count {
-	var cs []count
+func readCounters(listing string) []program.Count {
+	var cs []program.Count
 	for _, m := range counterText.FindAllStringSubmatch(listing, -1) {
 		p, _ := strconv.ParseUint(m[1], 10, 64)
 		b, _ := strconv.ParseUint(m[2], 10, 64)
-		cs = append(cs, count{p, b})
+		cs = append(cs, program.Count{Packets: p, Bytes: b})
 	}
 	return cs
 }
@@ -324,7 +325,7 @@ func (w *wire) compare(t *testing.T, name, text string, ps []nftest.Packet) {
 		t.Fatalf("%s: %d counters, the kernel has %d\n%s", name, len(r.Rules), len(counters), text)
 	}
 	for i, c := range counters {
-		if have := (count{r.Rules[i].Packets, r.Rules[i].Bytes}); have != c {
+		if have := (program.Count{Packets: r.Rules[i].Packets, Bytes: r.Rules[i].Bytes}); have != c {
 			t.Errorf("%s: counter at line %d: %v, the kernel says %v\n%s", name, r.Rules[i].Line, have, c, text)
 		}
 	}

@@ -6,6 +6,10 @@ import (
 
 	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/lambdaworker/nf"
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/conntrack"
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/nft"
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/program"
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/ruleset"
 	"github.com/granule-nf/granule/lambdaworker/nf/nftest"
 	"github.com/granule-nf/granule/lambdaworker/state"
 )
@@ -13,48 +17,48 @@ import (
 // model judges packets the straightforward way: every rule in order, every op of every rule, with nothing compiled,
 // nothing cached, and tokens counted as the kernel counts them.
 type model struct {
-	set      *ruleset
-	bases    []*chain
-	counters map[*op]*count
-	named    map[*namedCounter]uint64 // packets
-	buckets  map[*limitSpec]*modelBucket
-	track    *tracker
+	set      *ruleset.Ruleset
+	bases    []*ruleset.Chain
+	counters map[*ruleset.Op]*program.Count
+	named    map[*ruleset.NamedCounter]uint64 // packets
+	buckets  map[*ruleset.Limit]*modelBucket
+	track    *conntrack.Tracker
 }
 
 type modelBucket struct {
 	tokens, last int64
 }
 
-func newModel(p *parser, bases []*chain, flows int) *model {
-	m := &model{set: p.set, bases: bases, counters: map[*op]*count{}, named: map[*namedCounter]uint64{}, buckets: map[*limitSpec]*modelBucket{}}
-	m.track = newTracker(flows, &options{Timeouts: defaultTimeouts()})
+func newModel(p *nft.Parser, bases []*ruleset.Chain, flows int) *model {
+	m := &model{set: p.Ruleset, bases: bases, counters: map[*ruleset.Op]*program.Count{}, named: map[*ruleset.NamedCounter]uint64{}, buckets: map[*ruleset.Limit]*modelBucket{}}
+	m.track = conntrack.NewTracker(flows, conntrack.DefaultTimeouts(), true, false)
 	return m
 }
 
 func (m *model) judge(p *nf.Packet) nf.Verdict {
-	var v view
-	v.look(p)
-	v.state = m.track.see(p)
+	var v program.View
+	v.Look(p)
+	v.State = m.track.Track(p)
 	d := m.run(&v, p)
-	if d == nf.Pass && m.track.pending {
-		m.track.keep(p.Flow)
+	if d == nf.Pass && m.track.Unconfirmed {
+		m.track.Confirm(p.Flow)
 	}
 	return d
 }
 
-func (m *model) run(v *view, p *nf.Packet) nf.Verdict {
+func (m *model) run(v *program.View, p *nf.Packet) nf.Verdict {
 	for _, c := range m.bases {
-		if c.table.family == familyIP && p.Kind != packet.IPv4 || c.table.family == familyIP6 && p.Kind != packet.IPv6 {
+		if c.Table.Family == ruleset.FamilyIP && p.Kind != packet.IPv4 || c.Table.Family == ruleset.FamilyIP6 && p.Kind != packet.IPv6 {
 			continue
 		}
 		switch m.chain(c, v, p) {
-		case accept:
-		case drop:
+		case ruleset.Accept:
+		case ruleset.Drop:
 			return nf.DropRule
-		case reject:
+		case ruleset.Reject:
 			return nf.DropReject
 		default:
-			if c.policy == drop {
+			if c.Policy == ruleset.Drop {
 				return nf.DropPolicy
 			}
 		}
@@ -63,76 +67,76 @@ func (m *model) run(v *view, p *nf.Packet) nf.Verdict {
 }
 
 // chain returns what its rules say, goOn at its end.
-func (m *model) chain(c *chain, v *view, p *nf.Packet) verdictKind {
-	for _, r := range c.rules {
-		switch d := m.rule(r, v, p); d.kind {
-		case accept, drop, reject:
-			return d.kind
-		case returnFrom:
-			return goOn
-		case jump:
-			if k := m.chain(d.chain, v, p); k != goOn {
+func (m *model) chain(c *ruleset.Chain, v *program.View, p *nf.Packet) ruleset.VerdictKind {
+	for _, r := range c.Rules {
+		switch d := m.rule(r, v, p); d.Kind {
+		case ruleset.Accept, ruleset.Drop, ruleset.Reject:
+			return d.Kind
+		case ruleset.Return:
+			return ruleset.Continue
+		case ruleset.Jump:
+			if k := m.chain(d.Chain, v, p); k != ruleset.Continue {
 				return k
 			}
-		case gotoChain:
-			return m.chain(d.chain, v, p)
+		case ruleset.Goto:
+			return m.chain(d.Chain, v, p)
 		}
 	}
-	return goOn
+	return ruleset.Continue
 }
 
-func (m *model) rule(r *rule, v *view, p *nf.Packet) verdict {
-	for i := range r.ops {
-		o := &r.ops[i]
-		switch o.kind {
-		case opMatch:
-			x, ok := v.load(o.field)
-			if !ok || !o.values.contains(x.and(o.mask)) {
-				return verdict{}
+func (m *model) rule(r *ruleset.Rule, v *program.View, p *nf.Packet) ruleset.Verdict {
+	for i := range r.Ops {
+		o := &r.Ops[i]
+		switch o.Kind {
+		case ruleset.OpMatch:
+			x, ok := v.Load(o.Field)
+			if !ok || !o.Values.Contains(x.And(o.Mask)) {
+				return ruleset.Verdict{}
 			}
-		case opCounter:
-			if o.named != nil {
-				m.named[o.named]++
+		case ruleset.OpCounter:
+			if o.Named != nil {
+				m.named[o.Named]++
 				continue
 			}
 			if m.counters[o] == nil {
-				m.counters[o] = &count{}
+				m.counters[o] = &program.Count{}
 			}
-			m.counters[o].add(p)
-		case opLimit:
+			m.counters[o].Add(p)
+		case ruleset.OpLimit:
 			if !m.limit(o, p) {
-				return verdict{}
+				return ruleset.Verdict{}
 			}
-		case opVerdict:
-			return o.verdict
-		case opReject:
-			return verdict{kind: reject}
-		case opConcat, opMap:
+		case ruleset.OpVerdict:
+			return o.Verdict
+		case ruleset.OpReject:
+			return ruleset.Verdict{Kind: ruleset.Reject}
+		case ruleset.OpConcat, ruleset.OpMap:
 			e, ok := m.find(o, v)
-			if !ok || o.kind == opConcat && (e != nil) == o.negate || o.kind == opMap && e == nil {
-				return verdict{}
+			if !ok || o.Kind == ruleset.OpConcat && (e != nil) == o.Negate || o.Kind == ruleset.OpMap && e == nil {
+				return ruleset.Verdict{}
 			}
-			if o.kind == opMap && e.verdict.kind != goOn {
-				return e.verdict
+			if o.Kind == ruleset.OpMap && e.Verdict.Kind != ruleset.Continue {
+				return e.Verdict
 			}
 		}
 	}
-	return verdict{}
+	return ruleset.Verdict{}
 }
 
-func (m *model) find(o *op, v *view) (*element, bool) {
-	var found *element
-	for i := range o.elements {
-		e := &o.elements[i]
+func (m *model) find(o *ruleset.Op, v *program.View) (*ruleset.Element, bool) {
+	var found *ruleset.Element
+	for i := range o.Elements {
+		e := &o.Elements[i]
 		all := true
-		for k, f := range o.fields {
-			x, ok := v.load(f)
+		for k, f := range o.Fields {
+			x, ok := v.Load(f)
 			if !ok {
 				return nil, false
 			}
-			all = all && e.spans[k].contains(x)
+			all = all && e.Spans[k].Contains(x)
 		}
-		if all && (found == nil || found.rest) {
+		if all && (found == nil || found.CatchAll) {
 			found = e
 		}
 	}
@@ -140,14 +144,14 @@ func (m *model) find(o *op, v *view) (*element, bool) {
 }
 
 // limit is nft_limit.c's arithmetic.
-func (m *model) limit(o *op, p *nf.Packet) bool {
-	l := o.limit
+func (m *model) limit(o *ruleset.Op, p *nf.Packet) bool {
+	l := o.Limit
 	b := m.buckets[l]
-	full := int64(l.period / l.rate * l.burst)
-	cost := int64(l.period / l.rate)
-	if l.bytes {
-		full = int64(l.period * (l.rate + l.burst) / l.rate)
-		cost = int64(l.period * uint64(p.IPLen) / l.rate)
+	full := int64(l.Period / l.Rate * l.Burst)
+	cost := int64(l.Period / l.Rate)
+	if l.Bytes {
+		full = int64(l.Period * (l.Rate + l.Burst) / l.Rate)
+		cost = int64(l.Period * uint64(p.IPLen) / l.Rate)
 	}
 	if b == nil {
 		b = &modelBucket{tokens: full, last: p.Time}
@@ -156,10 +160,10 @@ func (m *model) limit(o *op, p *nf.Packet) bool {
 	b.tokens = min(b.tokens+p.Time-b.last, full)
 	b.last = p.Time
 	if b.tokens < cost {
-		return l.over
+		return l.Over
 	}
 	b.tokens -= cost
-	return !l.over
+	return !l.Over
 }
 
 // TestModel holds the compiled rules against the model: random rules and packets, every verdict and every counter.
@@ -183,14 +187,20 @@ func TestModel(t *testing.T) {
 func compareWithModel(t *testing.T, name, text string, ps []nftest.Packet) {
 	t.Helper()
 	open := func(string) ([]byte, error) { return []byte(text), nil }
-	p := parseNFT("rules.nft", open, sideNames)
-	bases := p.resolve()
-	if len(p.problems) > 0 {
-		t.Fatalf("%s: %v\n%s", name, p.problems, text)
+	p := nft.Parse("r", open, ruleset.IfaceNames)
+	bases := p.Resolve()
+	if len(p.Problems) > 0 {
+		t.Fatalf("%s: %v\n%s", name, p.Problems, text)
 	}
+	compareParsed(t, name, "{rules: r}", text, p, bases, ps)
+}
+
+// compareParsed holds the function that options and text make against the model of what was parsed of text.
+func compareParsed(t *testing.T, name, options, text string, p *nft.Parser, bases []*ruleset.Chain, ps []nftest.Packet) {
+	t.Helper()
 	flows := state.NewTable(4096, 1<<60, 7)
 	m := newModel(p, bases, flows.Cap())
-	b := build(t, "{rules: rules.nft}", map[string]string{"rules.nft": text})
+	b := build(t, options, map[string]string{"r": text})
 	got := nftest.Run(b.Pipeline, ps, 64)
 	for i := range ps {
 		k := &nf.Packet{Data: ps[i].Data, Wire: ps[i].Wire, From: ps[i].From, Time: ps[i].Time}
@@ -208,25 +218,27 @@ func compareWithModel(t *testing.T, name, text string, ps []nftest.Packet) {
 	var r nf.Report
 	b.fw.Report(&r)
 	at := 0
-	for _, tb := range p.set.tables {
-		for _, c := range tb.named {
-			if have := r.Rules[at].Packets; have != m.named[c] || r.Rules[at].Line != c.pos.line {
-				t.Fatalf("%s: counter %s: %d packets, the model says %d\n%s", name, c.name, have, m.named[c], text)
+	for _, tb := range p.Ruleset.Tables {
+		for _, c := range tb.Named {
+			if have := r.Rules[at].Packets; have != m.named[c]+c.Start.Packets || r.Rules[at].Line != c.Pos.Line {
+				t.Fatalf("%s: counter %s: %d packets, the model says %d\n%s", name, c.Name, have, m.named[c], text)
 			}
 			at++
 		}
-		for _, c := range tb.chains {
-			for _, ru := range c.rules {
-				for i := range ru.ops {
-					if ru.ops[i].kind != opCounter || ru.ops[i].named != nil {
+		for _, c := range tb.Chains {
+			for _, ru := range c.Rules {
+				for i := range ru.Ops {
+					if ru.Ops[i].Kind != ruleset.OpCounter || ru.Ops[i].Named != nil {
 						continue
 					}
-					var want count
-					if c := m.counters[&ru.ops[i]]; c != nil {
+					var want program.Count
+					if c := m.counters[&ru.Ops[i]]; c != nil {
 						want = *c
 					}
-					if have := (count{r.Rules[at].Packets, r.Rules[at].Bytes}); have != want {
-						t.Fatalf("%s: counter at line %d: %v, the model says %v\n%s", name, ru.pos.line, have, want, text)
+					want.Packets += ru.Ops[i].Counter.Packets
+					want.Bytes += ru.Ops[i].Counter.Bytes
+					if have := (program.Count{Packets: r.Rules[at].Packets, Bytes: r.Rules[at].Bytes}); have != want {
+						t.Fatalf("%s: counter at line %d: %v, the model says %v\n%s", name, ru.Pos.Line, have, want, text)
 					}
 					at++
 				}

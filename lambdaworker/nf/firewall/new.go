@@ -2,6 +2,9 @@ package firewall
 
 import (
 	"github.com/granule-nf/granule/lambdaworker/nf"
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/conntrack"
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/program"
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/ruleset"
 )
 
 // New reads the rules that the options name and compiles them.
@@ -19,50 +22,24 @@ func New(s nf.Setup) (nf.NF, error) {
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	f := &Firewall{program: prog, options: *o, flows: s.Flows, identity: prog.identity()}
-	f.counts = make([]count, len(prog.counters))
-	for i, c := range prog.counters {
-		f.counts[i] = count{c.start.packets, c.start.bytes}
+	f := &Firewall{machine: program.Machine{Program: prog}, options: *o, flows: s.Flows, identity: prog.Identity()}
+	f.machine.Actions = f
+	f.machine.Counts = make([]program.Count, len(prog.Counters))
+	for i, c := range prog.Counters {
+		f.machine.Counts[i] = program.Count{Packets: c.Start.Packets, Bytes: c.Start.Bytes}
 	}
-	f.exported = append([]count(nil), f.counts...)
-	for _, l := range prog.limits {
-		f.limits = append(f.limits, newBucket(l))
+	f.exported = append([]program.Count(nil), f.machine.Counts...)
+	for _, l := range prog.Limits {
+		f.machine.Limits = append(f.machine.Limits, program.NewBucket(l))
 	}
-	f.limits = append(f.limits, newBucket(&limitSpec{rate: uint64(max(o.LogRate, 1)), period: 1e9, burst: uint64(max(o.LogRate, 1))}))
+	f.machine.Limits = append(f.machine.Limits, program.NewBucket(&ruleset.Limit{Rate: uint64(max(o.LogRate, 1)), Period: 1e9, Burst: uint64(max(o.LogRate, 1))}))
 	flows := 0
 	if s.Flows != nil {
 		flows = s.Flows.Cap()
 	}
 	f.cache = make(cache, flows)
-	if prog.tracks {
-		f.track = newTracker(flows, o)
+	if prog.Tracks {
+		f.track = conntrack.NewTracker(flows, o.Timeouts, !o.Strict, o.Liberal)
 	}
 	return f, nil
-}
-
-// load reads and compiles a rule file of any format.
-func load(o *options, open func(string) ([]byte, error)) (prog *program, problems, warnings nf.Problems) {
-	var p *parser
-	switch o.Format {
-	case "iptables-save":
-		p = parseIPTables(o.Rules, familyIP, open, o.sides())
-	case "ip6tables-save":
-		p = parseIPTables(o.Rules, familyIP6, open, o.sides())
-	case "aws-stateless":
-		p = parseAWS(o.Rules, open, o.Policy)
-	default:
-		p = parseNFT(o.Rules, open, o.sides())
-	}
-	if len(p.problems) > 0 {
-		return nil, p.problems, p.warnings
-	}
-	bases := p.resolve()
-	if len(p.problems) > 0 {
-		return nil, p.problems, p.warnings
-	}
-	if len(bases) == 0 {
-		return nil, nf.Problems{{File: o.Rules, Line: 1, Column: 1,
-			Message: "no chain sees forwarded packets; expected one with `type filter hook forward priority 0;` (iptables: chain FORWARD)"}}, p.warnings
-	}
-	return compile(p.set, bases), nil, p.warnings
 }

@@ -2,97 +2,29 @@ package firewall
 
 import (
 	"fmt"
-	"strings"
-	"time"
 
 	"github.com/granule-nf/granule/lambdaworker/nf"
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/conntrack"
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/ruleset"
 )
 
 // options are the keys of `firewall:` in granule.yaml.
 type options struct {
-	Rules      string            `yaml:"rules"`
-	Format     string            `yaml:"format"`
-	Policy     string            `yaml:"policy"`
-	Malformed  string            `yaml:"malformed"`
-	Interfaces map[string]string `yaml:"interfaces"`
-	LogRate    int               `yaml:"log_rate"`
-	Strict     bool              `yaml:"tcp_strict"`
-	Liberal    bool              `yaml:"tcp_be_liberal"`
-	Timeouts   Timeouts          `yaml:"timeouts"`
+	Rules      string             `yaml:"rules"`
+	Format     string             `yaml:"format"`
+	Policy     string             `yaml:"policy"`
+	Malformed  string             `yaml:"malformed"`
+	Interfaces map[string]string  `yaml:"interfaces"`
+	LogRate    int                `yaml:"log_rate"`
+	Strict     bool               `yaml:"tcp_strict"`
+	Liberal    bool               `yaml:"tcp_be_liberal"`
+	Timeouts   conntrack.Timeouts `yaml:"timeouts"`
 
 	passMalformed bool
 }
 
-// Duration is a time as people write it: 90s, 5m, 120h.
-type Duration time.Duration
-
-// UnmarshalText reads "90s"; a number alone is seconds, as in sysctl.
-func (d *Duration) UnmarshalText(text []byte) error {
-	s := strings.TrimSpace(string(text))
-	v, err := time.ParseDuration(s)
-	if err != nil {
-		v, err = time.ParseDuration(s + "s")
-	}
-	if err != nil || v <= 0 {
-		return fmt.Errorf("found %q; expected a duration such as 90s, 5m or 120h", s)
-	}
-	*d = Duration(v)
-	return nil
-}
-
-func (d Duration) ns() int64 { return int64(d) }
-
-// Timeouts are how long a silent connection is remembered; the defaults are Linux's net.netfilter.nf_conntrack_*_timeout_*.
-type Timeouts struct {
-	TCPSynSent        Duration `yaml:"tcp_syn_sent"`
-	TCPSynRecv        Duration `yaml:"tcp_syn_recv"`
-	TCPEstablished    Duration `yaml:"tcp_established"`
-	TCPFinWait        Duration `yaml:"tcp_fin_wait"`
-	TCPCloseWait      Duration `yaml:"tcp_close_wait"`
-	TCPLastAck        Duration `yaml:"tcp_last_ack"`
-	TCPTimeWait       Duration `yaml:"tcp_time_wait"`
-	TCPClose          Duration `yaml:"tcp_close"`
-	TCPRetransmit     Duration `yaml:"tcp_max_retrans"`
-	TCPUnacknowledged Duration `yaml:"tcp_unacknowledged"`
-	UDP               Duration `yaml:"udp"`
-	UDPStream         Duration `yaml:"udp_stream"`
-	ICMP              Duration `yaml:"icmp"`
-	GRE               Duration `yaml:"gre"`
-	GREStream         Duration `yaml:"gre_stream"`
-	Generic           Duration `yaml:"generic"`
-}
-
-func defaultTimeouts() Timeouts {
-	s := func(n int) Duration { return Duration(time.Duration(n) * time.Second) }
-	return Timeouts{
-		TCPSynSent: s(120), TCPSynRecv: s(60), TCPEstablished: s(432000), TCPFinWait: s(120), TCPCloseWait: s(60), TCPLastAck: s(30),
-		TCPTimeWait: s(120), TCPClose: s(10), TCPRetransmit: s(300), TCPUnacknowledged: s(300),
-		UDP: s(30), UDPStream: s(120), ICMP: s(30), GRE: s(30), GREStream: s(180), Generic: s(600),
-	}
-}
-
-func (t *Timeouts) tcp(s tcpState) Duration {
-	switch s {
-	case synSent, synSent2:
-		return t.TCPSynSent
-	case synRecv:
-		return t.TCPSynRecv
-	case tcpEstablished:
-		return t.TCPEstablished
-	case finWait:
-		return t.TCPFinWait
-	case closeWait:
-		return t.TCPCloseWait
-	case lastAck:
-		return t.TCPLastAck
-	case timeWait:
-		return t.TCPTimeWait
-	}
-	return t.TCPClose
-}
-
 func readOptions(from nf.Options) (*options, error) {
-	o := &options{Format: "nft", Malformed: "drop", LogRate: 1000, Timeouts: defaultTimeouts()}
+	o := &options{Format: "nft", Malformed: "drop", LogRate: 1000, Timeouts: conntrack.DefaultTimeouts()}
 	if err := from.Decode(o); err != nil {
 		return nil, err
 	}
@@ -128,7 +60,7 @@ func readOptions(from nf.Options) (*options, error) {
 		wrong("malformed", "found malformed %q; expected pass or drop", o.Malformed)
 	}
 	for name, side := range o.Interfaces {
-		if _, ok := sideNames[side]; !ok && side != noSide {
+		if _, ok := ruleset.IfaceNames[side]; !ok && side != noSide {
 			wrong("interfaces", "interface %q is on side %q; expected inside, outside or none", name, side)
 		}
 	}
@@ -154,7 +86,7 @@ func (o *options) sides() map[string]uint64 {
 	}
 	for name, side := range o.Interfaces {
 		if side != noSide {
-			m[name] = sideNames[side]
+			m[name] = ruleset.IfaceNames[side]
 		}
 	}
 	return m

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/granule-nf/granule/lambdaworker/nf"
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/nft"
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/ruleset"
 )
 
 // inChain puts rules into the chain of a file; the first stands on line 4, in column 3.
@@ -181,7 +183,7 @@ func TestIncludeAndDefine(t *testing.T) {
 	expectProblem(t, err, "etc/x.nft:2:9", "after the table's name")
 }
 
-// Whatever the text, the parser ends, and each problem has a place within the file.
+// Whatever the text, the parser ends, each problem has a place within the file, and what is taken is judged as the model judges it.
 func FuzzParse(f *testing.F) {
 	f.Add(everything)
 	f.Add(mixedRules(20, true))
@@ -193,6 +195,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("table inet f {\n\tcounter c { packets 1 bytes 2; comment \"x\"; }\n\tlimit l { rate 1/second; }\n\tset s { type ipv4_addr; flags timeout; timeout 1h; counter; elements = { 1.2.3.4 timeout 1h30m expires 5m counter packets 0 bytes 0, * } }\n" +
 		"\tchain c { type filter hook forward priority 0; iifname { \"in*\", eth* } counter name \"c\" limit name l log flags tcp sequence,options ip saddr vmap { 10/8 : accept, * : drop } counter; }\n}\n")
 	f.Add("define a = { $a }\ntable inet f { chain c { ip saddr $a\n")
+	ps := newGenerator(3).packets(60)
 	f.Fuzz(func(t *testing.T, text string) {
 		open := func(name string) ([]byte, error) {
 			if name == "r" {
@@ -200,19 +203,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return nil, errors.New("no such file")
 		}
-		p := parseNFT("r", open, sideNames)
-		if len(p.problems) == 0 {
-			bases := p.resolve()
-			if len(p.problems) == 0 && len(text) < 2000 {
-				compile(p.set, bases)
-			}
-		}
-		lines := strings.Count(text, "\n") + 1
-		for _, x := range p.problems {
-			if x.Line < 1 || x.Line > lines || x.Column < 1 {
-				t.Errorf("a problem outside of the file: %v", x)
-			}
-		}
+		checkParsed(t, "{rules: r}", text, nft.Parse("r", open, ruleset.IfaceNames), ps)
 	})
 }
 

@@ -5,6 +5,9 @@ import (
 
 	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/lambdaworker/nf"
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/conntrack"
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/program"
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/ruleset"
 )
 
 // answers makes the packets that tell a sender of its rejected one. Since the gateway is a wire without an address, they
@@ -19,11 +22,11 @@ const (
 	errorMax6 = 1280
 )
 
-// reject answers packet i as the rule says.
-func (f *Firewall) reject(b *nf.Batch, i uint16, v *view, spec *rejectSpec) {
+// Rejected answers packet i as the rule says.
+func (f *Firewall) Rejected(b *nf.Batch, i uint16, v *program.View, spec *ruleset.RejectWith) {
 	a := &f.answers
 	var n int
-	if spec.reset {
+	if spec.TCPReset {
 		n = a.reset(v)
 	} else {
 		n = a.unreachable(v, spec)
@@ -36,18 +39,18 @@ func (f *Firewall) reject(b *nf.Batch, i uint16, v *view, spec *rejectSpec) {
 }
 
 // link writes the Ethernet header with its tags, addresses swapped, and returns its length.
-func (a *answers) link(v *view) int {
-	l3 := int(v.p.L3)
-	copy(a.frame[:], v.data[6:12])
-	copy(a.frame[6:], v.data[:6])
-	copy(a.frame[12:], v.data[12:l3])
+func (a *answers) link(v *program.View) int {
+	l3 := int(v.Packet.L3)
+	copy(a.frame[:], v.Data[6:12])
+	copy(a.frame[6:], v.Data[:6])
+	copy(a.frame[12:], v.Data[12:l3])
 	return l3
 }
 
 // network writes an IP header for a packet of size bytes behind it, from the packet's destination to its source.
-func (a *answers) network(v *view, at, size int, proto, tos byte) int {
-	src, dst := v.p.Dst(v.data), v.p.Src(v.data)
-	if v.p.Kind == packet.IPv4 {
+func (a *answers) network(v *program.View, at, size int, proto, tos byte) int {
+	src, dst := v.Packet.Dst(v.Data), v.Packet.Src(v.Data)
+	if v.Packet.Kind == packet.IPv4 {
 		h := a.frame[at : at+20]
 		clear(h)
 		h[0], h[1] = 0x45, tos
@@ -72,20 +75,20 @@ func (a *answers) network(v *view, at, size int, proto, tos byte) int {
 }
 
 // pseudo is the checksum of the pseudo header of an answer.
-func (v *view) pseudo(proto byte, size int) uint32 {
-	s := sum(0, v.p.Src(v.data))
-	s = sum(s, v.p.Dst(v.data))
+func pseudo(v *program.View, proto byte, size int) uint32 {
+	s := sum(0, v.Packet.Src(v.Data))
+	s = sum(s, v.Packet.Dst(v.Data))
 	return s + uint32(proto) + uint32(size)
 }
 
 // reset makes a RST after RFC 9293 section 3.10.7.1: the connection does not exist. It returns its length, 0 if
 // there must be none.
-func (a *answers) reset(v *view) int {
-	p := v.p
-	if p.Frag || p.Proto != packet.ProtoTCP || !p.HasL4 || p.TCPFlags&packet.RST != 0 || v.proto != packet.ProtoTCP {
+func (a *answers) reset(v *program.View) int {
+	p := v.Packet
+	if p.Frag || p.Proto != packet.ProtoTCP || !p.HasL4 || p.TCPFlags&packet.RST != 0 || v.Proto != packet.ProtoTCP {
 		return 0
 	}
-	h := v.data[p.L4:]
+	h := v.Data[p.L4:]
 	at := a.network(v, a.link(v), 20, packet.ProtoTCP, 0)
 	t := a.frame[at : at+20]
 	clear(t)
@@ -96,33 +99,33 @@ func (a *answers) reset(v *view) int {
 		copy(t[4:8], h[8:12])
 		t[13] = packet.RST
 	} else {
-		var s segment
-		readSegment(p, &s)
-		binary.BigEndian.PutUint32(t[8:], s.end)
+		var s conntrack.Segment
+		conntrack.ReadSegment(p, &s)
+		binary.BigEndian.PutUint32(t[8:], s.End)
 		t[13] = packet.RST | packet.ACK
 	}
-	binary.BigEndian.PutUint16(t[16:], ^fold(sum(v.pseudo(packet.ProtoTCP, 20), t)))
+	binary.BigEndian.PutUint16(t[16:], ^fold(sum(pseudo(v, packet.ProtoTCP, 20), t)))
 	return at + 20
 }
 
 // unreachable makes an ICMP destination unreachable that quotes the packet. It returns its length, 0 if there must be
 // none (RFC 1122 section 3.2.2, RFC 4443 section 2.4).
-func (a *answers) unreachable(v *view, spec *rejectSpec) int {
-	p := v.p
-	if p.Frag && !p.FirstFrag || p.HasL4 && icmpProto(p.Proto) && icmpError(p.Proto, p.ICMPType) || icmpProto(p.Proto) && !p.HasL4 {
+func (a *answers) unreachable(v *program.View, spec *ruleset.RejectWith) int {
+	p := v.Packet
+	if p.Frag && !p.FirstFrag || p.HasL4 && icmpProto(p.Proto) && conntrack.IsICMPError(p.Proto, p.ICMPType) || icmpProto(p.Proto) && !p.HasL4 {
 		return 0
 	}
-	src, dst := p.Src(v.data), p.Dst(v.data)
-	if !unicast(src) || !unicast(dst) || v.data[0]&1 != 0 || unspecified(src) {
+	src, dst := p.Src(v.Data), p.Dst(v.Data)
+	if !unicast(src) || !unicast(dst) || v.Data[0]&1 != 0 || unspecified(src) {
 		return 0
 	}
 	head, longest := 20, errorMax4
-	proto, typ, code, tos := byte(packet.ProtoICMP), byte(3), spec.code4, p.TOS&0x1e|0xc0
+	proto, typ, code, tos := byte(packet.ProtoICMP), byte(3), spec.Code4, p.TOS&0x1e|0xc0
 	if p.Kind == packet.IPv6 {
 		head, longest = 40, errorMax6
-		proto, typ, code, tos = packet.ProtoICMPv6, 1, spec.code6, 0
+		proto, typ, code, tos = packet.ProtoICMPv6, 1, spec.Code6, 0
 	}
-	quote := v.data[p.L3:v.end]
+	quote := v.Data[p.L3:v.End]
 	quote = quote[:min(len(quote), longest-head-8)]
 	size := 8 + len(quote)
 	at := a.network(v, a.link(v), size, proto, tos)
@@ -132,7 +135,7 @@ func (a *answers) unreachable(v *view, spec *rejectSpec) int {
 	copy(m[8:], quote)
 	s := uint32(0)
 	if p.Kind == packet.IPv6 {
-		s = v.pseudo(packet.ProtoICMPv6, size)
+		s = pseudo(v, packet.ProtoICMPv6, size)
 	}
 	binary.BigEndian.PutUint16(m[2:], ^fold(sum(s, m)))
 	return at + size

@@ -12,7 +12,7 @@ func (f *Firewall) Report(r *nf.Report) {
 	for i, v := range f.stats {
 		r.Counters[statNames[i]] = int64(v)
 	}
-	for i, c := range f.program.counters {
-		r.Rules = append(r.Rules, nf.RuleCount{File: c.file, Line: c.line, Packets: f.counts[i].packets, Bytes: f.counts[i].bytes})
+	for i, c := range f.machine.Program.Counters {
+		r.Rules = append(r.Rules, nf.RuleCount{File: c.File, Line: c.Line, Packets: f.machine.Counts[i].Packets, Bytes: f.machine.Counts[i].Bytes})
 	}
 }

@@ -3,7 +3,8 @@ package firewall
 import (
 	"encoding/binary"
 	"errors"
-	"hash/fnv"
+
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/program"
 )
 
 // Shared state is the rules' counters, the verdict counters and the buckets of limits. A delta is
@@ -24,67 +25,45 @@ var (
 	errSharedRules = errors.New("a delta of counters belongs to other rules; expected the same rule files at both ends")
 )
 
-// identity tells rule sets apart: a counter's number means nothing under other rules.
-func (p *program) identity() uint64 {
-	h := fnv.New64a()
-	var b [8]byte
-	word := func(v uint64) {
-		binary.LittleEndian.PutUint64(b[:], v)
-		h.Write(b[:])
-	}
-	for _, c := range p.counters {
-		h.Write([]byte(c.file))
-		word(uint64(c.line))
-	}
-	for _, l := range p.limits {
-		word(l.rate)
-		word(l.period)
-		word(l.burst)
-	}
-	word(uint64(len(p.rules)))
-	return h.Sum64()
-}
-
 // AppendShared appends what changed since the last call.
 func (f *Firewall) AppendShared(dst []byte) []byte {
 	start, changed := len(dst), false
 	dst = append(dst, sharedVersion)
 	dst = binary.LittleEndian.AppendUint64(dst, f.identity)
-	for i, c := range f.counts {
-		if d := (count{c.packets - f.exported[i].packets, c.bytes - f.exported[i].bytes}); d != (count{}) {
+	for i, c := range f.machine.Counts {
+		if d := (program.Count{Packets: c.Packets - f.exported[i].Packets, Bytes: c.Bytes - f.exported[i].Bytes}); d != (program.Count{}) {
 			dst = binary.AppendUvarint(dst, uint64(i)+1)
-			dst = binary.AppendUvarint(dst, d.packets)
-			dst = binary.AppendUvarint(dst, d.bytes)
+			dst = binary.AppendUvarint(dst, d.Packets)
+			dst = binary.AppendUvarint(dst, d.Bytes)
 			changed = true
 		}
 	}
-	copy(f.exported, f.counts)
+	copy(f.exported, f.machine.Counts)
 	dst = append(dst, 0)
-	for i := range f.limits {
-		l := &f.limits[i]
-		if l.empty != l.from {
+	for i := range f.machine.Limits {
+		if d, drawn := f.machine.Limits[i].Delta(); drawn {
 			dst = binary.AppendUvarint(dst, uint64(i)+1)
-			dst = binary.AppendVarint(dst, l.last)
-			dst = binary.AppendVarint(dst, l.used)
-			dst = binary.AppendVarint(dst, l.from)
-			dst = binary.AppendVarint(dst, l.empty)
+			dst = binary.AppendVarint(dst, d.Last)
+			dst = binary.AppendVarint(dst, d.Used)
+			dst = binary.AppendVarint(dst, d.From)
+			dst = binary.AppendVarint(dst, d.To)
 			changed = true
 		}
-		l.used, l.from = 0, l.empty
+		f.machine.Limits[i].Exported()
 	}
 	dst = append(dst, 0)
 	for i, v := range f.stats {
-		dst = binary.AppendUvarint(dst, v-f.told[i])
-		changed = changed || v != f.told[i]
+		dst = binary.AppendUvarint(dst, v-f.exportedStats[i])
+		changed = changed || v != f.exportedStats[i]
 	}
-	f.told = f.stats
+	f.exportedStats = f.stats
 	if !changed {
 		return dst[:start]
 	}
 	return dst
 }
 
-// ApplyShared merges a delta of another instance. What it brings is not told again by AppendShared.
+// ApplyShared merges a delta of another instance. What it brings is not exported again by AppendShared.
 func (f *Firewall) ApplyShared(data []byte) error {
 	if len(data) < 9 || data[0] != sharedVersion {
 		return errShared
@@ -107,13 +86,13 @@ func (f *Firewall) readShared(data []byte, apply bool) error {
 			break
 		}
 		packets, bytes := r.uint(), r.uint()
-		if i > uint64(len(f.counts)) || r.bad {
+		if i > uint64(len(f.machine.Counts)) || r.bad {
 			return errShared
 		}
 		if apply {
-			for _, c := range []*count{&f.counts[i-1], &f.exported[i-1]} {
-				c.packets += packets
-				c.bytes += bytes
+			for _, c := range []*program.Count{&f.machine.Counts[i-1], &f.exported[i-1]} {
+				c.Packets += packets
+				c.Bytes += bytes
 			}
 		}
 	}
@@ -122,19 +101,19 @@ func (f *Firewall) readShared(data []byte, apply bool) error {
 		if i == 0 || r.bad {
 			break
 		}
-		last, used, from, to := r.int(), r.int(), r.int(), r.int()
-		if i > uint64(len(f.limits)) || r.bad || used < 0 || last < 0 || to < bucketStart || last < to-f.limits[i-1].size {
+		d := program.BucketDelta{Last: r.int(), Used: r.int(), From: r.int(), To: r.int()}
+		if i > uint64(len(f.machine.Limits)) || r.bad || !f.machine.Limits[i-1].Valid(d) {
 			return errShared
 		}
 		if apply {
-			f.limits[i-1].merge(last, used, from, to)
+			f.machine.Limits[i-1].Merge(d)
 		}
 	}
 	for v := range f.stats {
 		d := r.uint()
 		if apply {
 			f.stats[v] += d
-			f.told[v] += d
+			f.exportedStats[v] += d
 		}
 	}
 	if r.bad || len(r.data) != 0 {

@@ -1,0 +1,56 @@
+package nft
+
+import (
+	"fmt"
+
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/ruleset"
+)
+
+// A host's rule file has chains for the host's own packets beside those for what it forwards. None of its own packets are
+// here, so what those chains ask for may be more than this subset knows: a diagnostic waits until it is known which
+// chains packets pass.
+
+// diagnose notes m about the rule or set that is being read.
+func (p *Parser) diagnose(m ruleset.Diagnostic) {
+	if p.Diagnostics == nil {
+		p.Problem(m.Pos, "%s", m.Message)
+		return
+	}
+	*p.Diagnostics = append(*p.Diagnostics, m)
+}
+
+// Unsupported leaves the rule at a construct that nft or iptables know and this subset lacks.
+func (p *Parser) Unsupported(at ruleset.Pos, format string, a ...any) {
+	p.diagnose(ruleset.Diagnostic{Pos: at, Reached: ruleset.Refuse, Unreached: ruleset.Warn, Message: fmt.Sprintf(format, a...)})
+	panic(bail{})
+}
+
+// reportDiagnostics makes problems and warnings of the diagnostics, now that targets of jumps are known.
+func (p *Parser) reportDiagnostics(forward, others []*ruleset.Chain) {
+	running, idle := ruleset.Reached(forward), ruleset.Reached(others)
+	for _, t := range p.Ruleset.Tables {
+		for _, c := range t.Chains {
+			for _, r := range c.Rules {
+				for _, m := range r.Diagnostics {
+					p.report(m, running[c], idle[c])
+				}
+			}
+		}
+	}
+}
+
+func (p *Parser) report(m ruleset.Diagnostic, running, idle bool) {
+	s := m.Reached
+	if !running && (idle || m.Unreached == ruleset.Silent) {
+		s = m.Unreached
+	}
+	switch s {
+	case ruleset.Refuse:
+		p.Problem(m.Pos, "%s", m.Message)
+	case ruleset.Warn:
+		if !running {
+			m.Message += "; its chain never runs here, so nothing is lost"
+		}
+		p.Warn(m.Pos, "%s", m.Message)
+	}
+}

@@ -1,0 +1,337 @@
+// Package nft reads nftables rule files into a ruleset: tokens (lex), statements (all files but these), jumps and reach (resolve), and what is wrong
+// or not supported, each with its place (diagnostic, unsupported).
+package nft
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/granule-nf/granule/lambdaworker/nf"
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/ruleset"
+)
+
+const (
+	maxProblems = 50 // more are the echo of these
+	maxIncludes = 16 // nested, as nft
+	maxNesting  = 64 // files and variables
+	maxTokens   = 4 << 20
+)
+
+// Parser turns the tokens of a rule file into a ruleset. A mistake in one statement is noted and the next statement is
+// read, so that one run names most of what is wrong.
+type Parser struct {
+	open        func(string) ([]byte, error)
+	ifaces      map[string]uint64 // names of iifname and oifname
+	streams     []stream          // the innermost include or variable is read first
+	depth       int               // braces open
+	taken       int               // tokens taken
+	defines     map[string][]Token
+	Ruleset     *ruleset.Ruleset
+	Problems    nf.Problems
+	Warnings    nf.Problems
+	deferred    []func() // what waits for the whole file: references to sets
+	Table       *ruleset.Table
+	Diagnostics *[]ruleset.Diagnostic // of the rule or set that is being read
+	unknown     map[string]uint64     // interfaces that are no port here, numbered behind those of sides
+}
+
+// stream is where tokens come from: a file, or a variable's value.
+type stream struct {
+	file string // empty for a variable
+	toks []Token
+	at   int
+}
+
+// bail leaves the statement that is being parsed; its problem has been noted.
+type bail struct{}
+
+// Parse reads name and what it includes. Problems are in the order in which they were met.
+func Parse(name string, open func(string) ([]byte, error), sides map[string]uint64) *Parser {
+	p := New(open, sides)
+	src, ok := p.Read(name)
+	if !ok {
+		return p
+	}
+	p.streams = []stream{{file: name, toks: lex(name, string(src), p.Problem)}}
+	for p.more() {
+		p.statement(p.topLevel)
+	}
+	for _, f := range p.deferred {
+		p.Guard(f)
+	}
+	return p
+}
+
+// more reports whether the file goes on.
+func (p *Parser) more() (more bool) { return p.peekRaw().Kind != tokEOF }
+
+// New returns a parser that opens files by open; ifaces are the names that iifname and oifname may take.
+func New(open func(string) ([]byte, error), sides map[string]uint64) *Parser {
+	return &Parser{open: open, ifaces: sides, defines: map[string][]Token{}, Ruleset: &ruleset.Ruleset{}, unknown: map[string]uint64{}}
+}
+
+// Read returns the rule file itself.
+func (p *Parser) Read(name string) ([]byte, bool) {
+	src, err := p.open(name)
+	if err != nil {
+		p.Problem(ruleset.Pos{File: name}, "can't be read: %v", err)
+	}
+	return src, err == nil
+}
+
+// Warn notes what is odd at that place and no error.
+func (p *Parser) Warn(at ruleset.Pos, format string, a ...any) {
+	if len(p.Warnings) < maxProblems {
+		p.Warnings = append(p.Warnings, nf.Problem{File: at.File, Line: at.Line, Column: at.Col, Message: fmt.Sprintf(format, a...)})
+	}
+}
+
+// Problem notes what is wrong at that place.
+func (p *Parser) Problem(at ruleset.Pos, format string, a ...any) {
+	if len(p.Problems) < maxProblems {
+		p.Problems = append(p.Problems, nf.Problem{File: at.File, Line: at.Line, Column: at.Col, Message: fmt.Sprintf(format, a...)})
+	}
+}
+
+// Fail notes a problem and leaves the statement.
+func (p *Parser) Fail(at ruleset.Pos, format string, a ...any) {
+	p.Problem(at, format, a...)
+	panic(bail{})
+}
+
+// expected fails because of what stands next.
+func (p *Parser) expected(what string, a ...any) {
+	t := p.peek()
+	p.Fail(t.Pos, "found %s; expected %s", t.Found(), fmt.Sprintf(what, a...))
+}
+
+// Guard runs f and reports whether it went through.
+func (p *Parser) Guard(f func()) (ok bool) {
+	defer func() {
+		if e := recover(); e != nil {
+			if _, is := e.(bail); !is {
+				panic(e)
+			}
+		}
+	}()
+	f()
+	return true
+}
+
+// statement runs f; where that fails it goes on behind the end of the statement, braces matched.
+func (p *Parser) statement(f func()) {
+	depth, taken := p.depth, p.taken
+	if p.Guard(f) {
+		return
+	}
+	for {
+		t := p.peekRaw()
+		switch {
+		case t.Kind == tokEOF:
+			return
+		case t.Kind == tokBreak && p.depth <= depth:
+			p.take()
+			return
+		case t.is("}") && p.depth <= depth:
+			if p.taken == taken {
+				p.take() // a statement that is nothing but a stray brace
+			}
+			return
+		}
+		p.takeRaw()
+		if t.is("}") && p.depth <= depth {
+			return
+		}
+	}
+}
+
+// peekRaw returns the next token as it stands.
+func (p *Parser) peekRaw() Token {
+	for {
+		s := &p.streams[len(p.streams)-1]
+		if s.at < len(s.toks) {
+			return s.toks[s.at]
+		}
+		p.streams = p.streams[:len(p.streams)-1]
+	}
+}
+
+func (p *Parser) takeRaw() Token {
+	t := p.peekRaw()
+	if t.Kind == tokEOF {
+		return t
+	}
+	p.streams[len(p.streams)-1].at++
+	p.taken++
+	switch {
+	case t.is("{"):
+		p.depth++
+	case t.is("}"):
+		p.depth--
+	}
+	return t
+}
+
+// peek returns the next token, variables replaced by what they stand for.
+func (p *Parser) peek() Token {
+	for {
+		t := p.peekRaw()
+		if !t.is("$") {
+			return t
+		}
+		p.takeRaw()
+		name := p.takeRaw()
+		body, ok := p.defines[name.Text]
+		if name.Kind != TokenWord || !ok {
+			p.Fail(name.Pos, "no variable is named %q; expected one that a `define` above makes", name.Text)
+		}
+		if len(p.streams) > maxNesting {
+			p.Fail(name.Pos, "variables and files are nested %d deep; expected at most %d", len(p.streams), maxNesting)
+		}
+		if p.taken > maxTokens {
+			p.Fail(name.Pos, "variables make more than %d words of this file; expected fewer", maxTokens)
+		}
+		p.streams = append(p.streams, stream{toks: body})
+	}
+}
+
+func (p *Parser) take() Token {
+	p.peek()
+	return p.takeRaw()
+}
+
+// accept takes the next token if it is punctuation s.
+func (p *Parser) accept(s string) bool {
+	if p.peek().is(s) {
+		p.take()
+		return true
+	}
+	return false
+}
+
+func (p *Parser) acceptWord(w string) bool {
+	if p.peek().word(w) {
+		p.take()
+		return true
+	}
+	return false
+}
+
+func (p *Parser) expect(s string) Token {
+	if !p.peek().is(s) {
+		p.expected("%q", s)
+	}
+	return p.take()
+}
+
+func (p *Parser) expectWord(what string) Token {
+	if p.peek().Kind != TokenWord {
+		p.expected("%s", what)
+	}
+	return p.take()
+}
+
+// skipBreaks passes line ends; nft allows them around the elements of a set.
+func (p *Parser) skipBreaks() {
+	for t := p.peek(); t.Kind == tokBreak && t.Text != ";"; t = p.peek() {
+		p.take()
+	}
+}
+
+// end takes the end of a statement.
+func (p *Parser) end(after string) {
+	switch t := p.peek(); {
+	case t.Kind == tokBreak:
+		p.take()
+	case t.Kind == tokEOF || t.is("}"):
+	default:
+		p.expected("the end of the line or \";\" after %s", after)
+	}
+}
+
+// common parses what may stand at any level: includes and variables.
+func (p *Parser) common() bool {
+	switch t := p.peek(); {
+	case t.Kind == tokBreak:
+		p.take()
+	case t.word("include"):
+		p.include()
+	case t.word("define"), t.word("redefine"):
+		p.define(t.Text == "redefine")
+	case t.word("undefine"):
+		p.take()
+		name := p.expectWord("a variable's name")
+		if _, ok := p.defines[name.Text]; !ok {
+			p.Fail(name.Pos, "no variable is named %q; expected one that a `define` above makes", name.Text)
+		}
+		delete(p.defines, name.Text)
+		p.end("the variable's name")
+	default:
+		return false
+	}
+	return true
+}
+
+// include reads another file in place. Its name counts from the folder of the file that includes it.
+func (p *Parser) include() {
+	p.take()
+	t := p.peek()
+	if t.Kind != TokenString {
+		p.expected("a file's name in quotes")
+	}
+	p.take()
+	p.end("the file's name")
+	name := t.Text
+	if strings.ContainsAny(name, "*?[") {
+		p.Fail(t.Pos, "include of the pattern %q: a worker has no folder to look through; expected one include for each file", name)
+	}
+	if !path.IsAbs(name) {
+		name = path.Join(path.Dir(t.Pos.File), name)
+	}
+	nested := 0
+	for _, s := range p.streams {
+		if s.file == name {
+			p.Fail(t.Pos, "include of %q: that file is being read already; expected no file to include itself", name)
+		}
+		if s.file != "" {
+			nested++
+		}
+	}
+	if nested >= maxIncludes {
+		p.Fail(t.Pos, "include of %q: files are nested %d deep; expected at most %d", name, nested+1, maxIncludes)
+	}
+	src, err := p.open(name)
+	if err != nil {
+		p.Fail(t.Pos, "include of %q: %v", name, err)
+	}
+	body := lex(name, string(src), p.Problem)
+	body[len(body)-1].Kind, body[len(body)-1].Text = tokBreak, "\n"
+	p.streams = append(p.streams, stream{file: name, toks: body})
+}
+
+// define keeps the tokens of a variable's value.
+func (p *Parser) define(again bool) {
+	p.take()
+	name := p.expectWord("a variable's name")
+	if _, dup := p.defines[name.Text]; dup && !again {
+		p.Fail(name.Pos, "variable %q is defined already; expected another name, or `redefine`", name.Text)
+	}
+	p.expect("=")
+	var body []Token
+	for depth := p.depth; ; {
+		t := p.peek()
+		if t.Kind == tokEOF || p.depth <= depth && (t.Kind == tokBreak || t.is("}")) {
+			break
+		}
+		p.take()
+		if t.Kind != tokBreak {
+			body = append(body, t)
+		}
+	}
+	if len(body) == 0 {
+		p.expected("the value of variable %q", name.Text)
+	}
+	p.defines[name.Text] = body
+	p.end("the variable's value")
+}
