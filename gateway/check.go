@@ -19,8 +19,8 @@ func checkCommand() *cobra.Command {
 		Short: "compile a configuration and every file it names; say what is wrong, or what the plan is",
 		Long: `Check compiles every chain and every rule file of a configuration, in this process and with the code that workers run.
 
-What is wrong is told with file, line and column, what was found and what was expected, all of it at once, and the exit
-status is 1. Otherwise it prints the plan: which flows take which chain, the stages, what each ships and gets back, its
+Every problem is reported with file, line and column, what was found and what was expected, all of them at once, and the
+exit status is 1. Otherwise it prints the plan: which flows take which chain, the stages, what each ships and gets back, its
 memory, the size of what its workers are handed, and of each rule file how much of it loads. Signatures that are left out
 are named; with --strict they make the exit status 1.`,
 		Args: cobra.NoArgs,

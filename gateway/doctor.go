@@ -26,7 +26,7 @@ func doctorCommand() *cobra.Command {
 	s.Flags(every)
 	cmd := &cobra.Command{
 		Use:   "doctor --inside INTERFACE --outside INTERFACE",
-		Short: "Say what would be wrong with two interfaces as ports, and the command that mends it",
+		Short: "Say what would be wrong with two interfaces as ports, and the command that fixes it",
 		Long: `Doctor looks at this machine and at the two interfaces as ` + "`granule run`" + ` would with the same settings, and touches nothing.
 Settings come from flags, the environment and the configuration file, as with run. Without interfaces it looks at the machine alone.`,
 		Args: cobra.NoArgs,

@@ -18,9 +18,9 @@ needed.
 
 --out takes the packets that leave, in the order of the capture: bytes and times untouched, but for what a function
 rewrote. Frames that functions make themselves (a RST, an ICMP error) are counted; with --injected they are written
-too, behind the packet that caused each. What is not IP crosses untouched and is counted as bypassed; so do
-flows that no chain wants, unless unmatched is drop. Other than on the wire, every IP packet meets its chain, multicast
-and neighbour discovery too.
+too, behind the packet that caused each. Packets are classified as by a running gateway: what is not IP crosses untouched
+and is counted as bypassed; so do flows that no chain wants, unless unmatched is drop. Only neighbour discovery, multicast
+listener reports and IGMP, which cross a gateway unjudged, are judged here, to show what rules say of them.
 
 --events takes EVE JSON lines: alerts, anomalies, and a drop with its reason for every packet dropped; flows and statistics too of chains
 whose event-types name them. pcap_cnt is the packet's

@@ -22,7 +22,7 @@ max-delay and GRANULE_MAX_DELAY. The flag wins over the environment, the environ
 
 On SIGHUP it reopens the --events file, for log rotation, and reads the configuration and every file it names again.
 If all of it is right, workers with it are started and take over; if anything is wrong, it is logged and shown by
-status, and what runs runs on. Settings, and which chains and stages there are, change at the next start.`,
+status, and the running configuration stays. Settings, and which chains and stages there are, change at the next start.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			again := s.Rereader(cmd.Flags(), os.LookupEnv)

@@ -23,8 +23,8 @@ func topCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&admin, "admin", adminDefault(), "admin address of the gateway, host:port or unix:PATH")
-	cmd.Flags().DurationVar(&every, "every", time.Second, "time between two looks")
-	cmd.Flags().IntVar(&count, "count", 0, "how many looks; 0: until interrupted")
+	cmd.Flags().DurationVar(&every, "every", time.Second, "time between two updates")
+	cmd.Flags().IntVar(&count, "count", 0, "how many updates; 0: until interrupted")
 	return cmd
 }
 

@@ -35,7 +35,7 @@ func (a *Appliance) Reload() {
 		c.failures++
 		for _, p := range settings.ProblemsIn(err) {
 			c.refused = append(c.refused, p.String())
-			a.log.Error("configuration refused; what runs runs on", "generation", rollout.Running, "file", p.File, "line", p.Line, "column", p.Column, "problem", p.Message)
+			a.log.Error("configuration refused; the running one stays", "generation", rollout.Running, "file", p.File, "line", p.Line, "column", p.Column, "problem", p.Message)
 		}
 		return
 	}

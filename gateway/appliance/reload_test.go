@@ -123,7 +123,7 @@ func TestReloadRollsOutWhatChanged(t *testing.T) {
 	}
 }
 
-// Whatever is wrong, with its place, is in the log and in status, and what runs runs on. Mended, it is forgotten.
+// Whatever is wrong, with its place, is in the log and in status, and the running configuration stays. Fixed, it is forgotten.
 func TestReloadRefusesWhatIsWrong(t *testing.T) {
 	two := gatewaytest.AcceptAll + "  - name: other\n    stages:\n      - - counter: {}\n"
 	for _, tt := range []struct {

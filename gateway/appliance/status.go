@@ -48,7 +48,7 @@ func (a *Appliance) Status() *console.Status {
 		s.Degraded = append(s.Degraded, a.coord.Degraded()...)
 		s.Configuration = a.config.status(a.coord.Rollout())
 		for _, why := range s.Configuration.Refused {
-			s.Degraded = append(s.Degraded, fmt.Sprintf("configuration: generation %d runs on, the newer one was refused: %s", s.Configuration.Generation, why))
+			s.Degraded = append(s.Degraded, fmt.Sprintf("configuration: generation %d stays, the newer one was refused: %s", s.Configuration.Generation, why))
 		}
 		for _, why := range s.Configuration.Waiting {
 			s.Degraded = append(s.Degraded, "configuration: "+why)

@@ -127,7 +127,7 @@ func TestEndpoints(t *testing.T) {
 	c := serve(t, Config{Address: "unix:" + filepath.Join(t.TempDir(), "a.sock"), Live: func() error { return stuck }, Status: func() *Status {
 		s := exampleStatus()
 		if !ready {
-			s.Ready, s.NotReady = false, []string{"stage edge/0: 1 of 1 seats have no worker"}
+			s.Ready, s.NotReady = false, []string{"stage edge/0: 1 of 1 assignments have no worker"}
 		}
 		return s
 	}})

@@ -55,7 +55,7 @@ func families(reasons, refusals []string) []metric {
 		family(counter, "injected_packets_total", "Frames that functions made (RST, ICMP), by the port they leave on.", bySide, port(func(a Account) uint64 { return a.Injected })),
 		family(counter, "forwarded_packets_total", "Packets sent out of the other port after a verdict.", bySide, port(func(a Account) uint64 { return a.Forwarded })),
 		family(counter, "forwarded_bytes_total", "Bytes sent out of the other port after a verdict.", bySide, port(func(a Account) uint64 { return a.ForwardedBytes })),
-		family(counter, "bypassed_packets_total", "Packets that crossed untouched: not IP, link control, multicast, or wanted by no chain.", bySide, port(func(a Account) uint64 { return a.Bypassed })),
+		family(counter, "bypassed_packets_total", "Packets that crossed untouched: not IP, neighbour discovery and multicast membership, or of flows that no chain wants.", bySide, port(func(a Account) uint64 { return a.Bypassed })),
 		family(counter, "dropped_packets_total", "Packets dropped, by the port they came in on and the reason.", []string{"port", "reason"}, func(s *Status, emit func(float64, ...string)) {
 			for _, side := range sides {
 				for _, r := range reasons {
@@ -69,23 +69,22 @@ func families(reasons, refusals []string) []metric {
 				emit(float64(s.Packets.Malformed[p]), p)
 			}
 		}),
-		family(counter, "opened_packets_total", "Packets forwarded without a verdict, because a policy is open, by cause.", []string{"cause"}, func(s *Status, emit func(float64, ...string)) {
-			emit(float64(s.Packets.OpenNoWorker), "no_worker")
-			emit(float64(s.Packets.OpenOverload), "overload")
-			emit(float64(s.Packets.OpenNoVerdict), "no_verdict")
-			emit(float64(s.Packets.OpenPoison), "poison")
+		family(counter, "fail_open_packets_total", "Packets forwarded without a verdict, because a policy is fail-open, by cause.", []string{"cause"}, func(s *Status, emit func(float64, ...string)) {
+			for _, cause := range failOpenCauses {
+				emit(float64(s.Packets.FailOpen[cause]), cause)
+			}
 		}),
-		family(counter, "replayed_packets_total", "Packets sent to a second worker because the first was lost.", nil, one(func(s *Status) float64 { return float64(s.Packets.Replayed) })),
-		family(counter, "late_verdicts_total", "Verdicts for packets that had been settled already.", nil, one(func(s *Status) float64 { return float64(s.Packets.Late) })),
-		family(counter, "crossed_packets_total", "Packets handed from the shard whose queue they arrived on to the one that has their sub-flow.", nil, one(func(s *Status) float64 { return float64(s.Packets.Crossed) })),
-		family(counter, "imports_total", "Workers that were told, before their first packet, what their predecessors knew; a shard each.", nil, one(func(s *Status) float64 { return float64(s.Packets.Imports) })),
-		family(counter, "imported_bytes_total", "Bytes of state that successors were told.", nil, one(func(s *Status) float64 { return float64(s.Packets.ImportedBytes) })),
-		family(counter, "imports_failed_total", "Successors that were lost before they had been told all.", nil, one(func(s *Status) float64 { return float64(s.Packets.ImportsFailed) })),
-		family(gauge, "replica_bytes", "Memory in use for what workers know of flows.", nil, one(func(s *Status) float64 { return float64(s.Memory.Replica.Bytes) })),
-		family(gauge, "replica_capacity_bytes", "Memory set aside for what workers know of flows.", nil, one(func(s *Status) float64 { return float64(s.Memory.Replica.Capacity) })),
-		family(gauge, "replica_entries", "Functions' states of flows that are known.", nil, one(func(s *Status) float64 { return float64(s.Memory.Replica.Entries) })),
-		family(counter, "replica_evicted_total", "States of flows and deltas of shared state that were given up for room.", nil, one(func(s *Status) float64 { return float64(s.Memory.Replica.Evicted) })),
-		family(counter, "replica_damaged_total", "Deltas of workers that could not be read to their end.", nil, one(func(s *Status) float64 { return float64(s.Memory.Replica.Damaged) })),
+		family(counter, "redispatched_packets_total", "Packets sent to another worker because the first was lost or handed its sub-flow off.", nil, one(func(s *Status) float64 { return float64(s.Packets.Redispatched) })),
+		family(counter, "late_verdicts_total", "Verdicts for packets that had been resolved by policy before.", nil, one(func(s *Status) float64 { return float64(s.Packets.Late) })),
+		family(counter, "steered_packets_total", "Packets steered from the shard on whose queue they arrived to the one that owns their sub-flow.", nil, one(func(s *Status) float64 { return float64(s.Packets.Steered) })),
+		family(counter, "state_transfers_total", "Transfers of flow state to the successor of a worker, per shard.", nil, one(func(s *Status) float64 { return float64(s.Packets.StateTransfers) })),
+		family(counter, "state_transferred_bytes_total", "Bytes of flow state transferred to successors.", nil, one(func(s *Status) float64 { return float64(s.Packets.StateTransferredBytes) })),
+		family(counter, "state_transfers_failed_total", "Transfers of flow state whose successor was lost before the end.", nil, one(func(s *Status) float64 { return float64(s.Packets.StateTransfersFailed) })),
+		family(gauge, "replica_bytes", "Memory in use for replicas of the workers' flow state.", nil, one(func(s *Status) float64 { return float64(s.Memory.Replica.Bytes) })),
+		family(gauge, "replica_capacity_bytes", "Memory set aside for replicas of the workers' flow state.", nil, one(func(s *Status) float64 { return float64(s.Memory.Replica.Capacity) })),
+		family(gauge, "replica_entries", "Entries of flow state in the replicas, one per flow and function.", nil, one(func(s *Status) float64 { return float64(s.Memory.Replica.Entries) })),
+		family(counter, "replica_evicted_total", "Entries of flow state and deltas of shared state evicted for room.", nil, one(func(s *Status) float64 { return float64(s.Memory.Replica.Evicted) })),
+		family(counter, "replica_damaged_total", "State deltas of workers that could not be decoded.", nil, one(func(s *Status) float64 { return float64(s.Memory.Replica.Damaged) })),
 		family(counter, "batches_total", "Batches sent to workers.", nil, one(func(s *Status) float64 { return float64(s.Packets.Batches) })),
 		family(counter, "batch_packets_total", "Packets sent to workers.", nil, one(func(s *Status) float64 { return float64(s.Packets.BatchPackets) })),
 		family(gauge, "flows", "Flows in the flow tables.", nil, one(func(s *Status) float64 { return float64(s.Memory.Flows) })),
@@ -100,14 +99,14 @@ func families(reasons, refusals []string) []metric {
 				emit(float64(n[st.String()]), st.String())
 			}
 		}),
-		family(counter, "invocations_total", "Invocations asked for.", nil, one(func(s *Status) float64 { return float64(s.Fleet.Invoked) })),
+		family(counter, "invocations_total", "Lambda invocations started.", nil, one(func(s *Status) float64 { return float64(s.Fleet.Invoked) })),
 		family(counter, "invocation_failures_total", "Invocations that failed, by kind.", []string{"kind"}, func(s *Status, emit func(float64, ...string)) {
 			emit(float64(s.Fleet.Throttled), "throttled")
 			emit(float64(s.Fleet.Failed), "failed")
 			emit(float64(s.Fleet.Late), "late")
 			emit(float64(s.Fleet.Lost), "lost")
 		}),
-		family(counter, "hand_offs_total", "Seats that passed from one worker to another.", nil, one(func(s *Status) float64 { return float64(s.Fleet.HandOffs) })),
+		family(counter, "hand_offs_total", "Assignments that passed from one worker to another.", nil, one(func(s *Status) float64 { return float64(s.Fleet.HandOffs) })),
 		family(counter, "refused_connections_total", "Worker connections refused or broken off, by reason.", []string{"reason"}, func(s *Status, emit func(float64, ...string)) {
 			for _, r := range refusals {
 				emit(float64(s.Refused[r]), r)

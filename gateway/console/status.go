@@ -9,7 +9,7 @@ import (
 	"github.com/granule-nf/granule/ingress"
 )
 
-// Status is everything a running gateway tells of itself.
+// Status is everything that a running gateway shows of itself.
 type Status struct {
 	Version  string    `json:"version"`
 	Started  time.Time `json:"started"`
@@ -38,7 +38,7 @@ type Configuration struct {
 	Generation uint64    `json:"generation"`
 	Since      time.Time `json:"since"`
 	Rolling    uint64    `json:"rolling,omitempty"` // generation whose workers are being started
-	Refused    []string  `json:"refused,omitempty"` // what was wrong with the last reading, with its place; the generation runs on
+	Refused    []string  `json:"refused,omitempty"` // what was wrong with the last reading, with its place; the generation stays
 	Waiting    []string  `json:"waiting,omitempty"` // settings that were changed and need a restart
 	Reloads    uint64    `json:"reloads"`           // readings since the start
 	Failures   uint64    `json:"failures"`          // of them, those refused or given up
@@ -66,20 +66,17 @@ type Account struct {
 
 // Packets are counts beside the ledger.
 type Packets struct {
-	Malformed     map[string]uint64 `json:"malformed"` // by what is wrong; they are in the ledger too
-	OpenNoWorker  uint64            `json:"open_no_worker"`
-	OpenOverload  uint64            `json:"open_overload"`
-	OpenNoVerdict uint64            `json:"open_no_verdict"`
-	OpenPoison    uint64            `json:"open_poison"`
-	Late          uint64            `json:"late_verdicts"`
-	Replayed      uint64            `json:"replayed"`
-	FlowTableFull uint64            `json:"flow_table_full"`
-	Crossed       uint64            `json:"crossed"`
-	Imports       uint64            `json:"imports"` // successors that were told what their predecessors knew
-	ImportedBytes uint64            `json:"imported_bytes"`
-	ImportsFailed uint64            `json:"imports_failed"` // successors lost meanwhile
-	Batches       uint64            `json:"batches"`
-	BatchPackets  uint64            `json:"batch_packets"`
+	Malformed             map[string]uint64 `json:"malformed"` // by what is wrong; they are in the ledger too
+	FailOpen              map[string]uint64 `json:"fail_open"` // forwarded without a verdict, by cause
+	Late                  uint64            `json:"late_verdicts"`
+	Redispatched          uint64            `json:"redispatched"` // sent to another worker because the first was lost
+	FlowTableFull         uint64            `json:"flow_table_full"`
+	Steered               uint64            `json:"steered"`         // from the shard on whose queue they arrived to the owner of their sub-flow
+	StateTransfers        uint64            `json:"state_transfers"` // of flow state, to the successor of a worker
+	StateTransferredBytes uint64            `json:"state_transferred_bytes"`
+	StateTransfersFailed  uint64            `json:"state_transfers_failed"` // the successor was lost meanwhile
+	Batches               uint64            `json:"batches"`
+	BatchPackets          uint64            `json:"batch_packets"`
 
 	DelayP50  time.Duration `json:"delay_p50_ns"` // upper bounds of powers of two, from receive to retire
 	DelayP99  time.Duration `json:"delay_p99_ns"`
@@ -100,7 +97,7 @@ type Memory struct {
 	Replica Replica `json:"replica"`
 }
 
-// Replica is what the gateway keeps of what workers know.
+// Replica is the gateway's copy of the workers' flow state.
 type Replica struct {
 	Bytes    uint64 `json:"bytes"` // in use
 	Capacity uint64 `json:"capacity_bytes"`
@@ -132,9 +129,9 @@ func (s *Status) SetLedger(l *dataplane.Ledger, reasons *[dataplane.NumReasons]s
 		s.Ledger.ReceivedBytes += a.ReceivedBytes
 		s.Ledger.ForwardedBytes += a.ForwardedBytes
 	}
-	s.Packets = Packets{Malformed: map[string]uint64{}, OpenNoWorker: l.OpenNoWorker, OpenOverload: l.OpenOverload, OpenNoVerdict: l.OpenNoVerdict, OpenPoison: l.OpenPoison,
-		Late: l.Late, Replayed: l.Replayed, FlowTableFull: l.FlowTableFull, Crossed: l.Crossed,
-		Imports: l.Imports, ImportedBytes: l.ImportedBytes, ImportsFailed: l.ImportsFailed, Batches: l.Batches, BatchPackets: l.BatchPackets,
+	s.Packets = Packets{Malformed: map[string]uint64{}, FailOpen: failOpen(l),
+		Late: l.Late, Redispatched: l.Replayed, FlowTableFull: l.FlowTableFull, Steered: l.Crossed,
+		StateTransfers: l.Imports, StateTransferredBytes: l.ImportedBytes, StateTransfersFailed: l.ImportsFailed, Batches: l.Batches, BatchPackets: l.BatchPackets,
 		Delays: l.Delay, sumNS: l.DelayNS}
 	r := &s.Memory.Replica
 	r.Bytes, r.Entries, r.Evicted, r.Damaged = l.ReplicaBytes, l.ReplicaEntries, l.ReplicaEvicted, l.ReplicaDamaged
@@ -148,6 +145,13 @@ func (s *Status) SetLedger(l *dataplane.Ledger, reasons *[dataplane.NumReasons]s
 	if n := total(&l.Delay); n > 0 {
 		s.Packets.DelayMean = time.Duration(l.DelayNS / n)
 	}
+}
+
+// failOpenCauses are why packets are forwarded without a verdict.
+var failOpenCauses = []string{"no_worker", "overload", "no_verdict", "poison"}
+
+func failOpen(l *dataplane.Ledger) map[string]uint64 {
+	return map[string]uint64{"no_worker": l.OpenNoWorker, "overload": l.OpenOverload, "no_verdict": l.OpenNoVerdict, "poison": l.OpenPoison}
 }
 
 func total(h *[24]uint64) (n uint64) {

@@ -33,8 +33,8 @@ func (s *Status) Print(w io.Writer) {
 	if len(s.Ledger.Dropped) > 0 {
 		fmt.Fprintln(w, "dropped:", ByReason(s.Ledger.Dropped))
 	}
-	fmt.Fprintf(w, "\ndelay: half below %s, 99%% below %s; replayed %d; flows %d of %d\n\n", s.Packets.DelayP50, s.Packets.DelayP99,
-		s.Packets.Replayed, s.Memory.Flows, s.Memory.FlowCapacity)
+	fmt.Fprintf(w, "\ndelay: p50 <= %s, p99 <= %s; redispatched %d; flows %d of %d\n\n", s.Packets.DelayP50, s.Packets.DelayP99,
+		s.Packets.Redispatched, s.Memory.Flows, s.Memory.FlowCapacity)
 	t = tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(t, "worker\tstage\tstate\tconfiguration\tage\treplaced in")
 	for _, x := range s.Workers {

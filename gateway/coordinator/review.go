@@ -21,7 +21,7 @@ func (c *Coordinator) review() {
 		c.publish()
 	}
 	for _, w := range leaving { // a shard that adopts a placement ends its connection; one that skipped its placement does not
-		c.retire(w, "another has its seat")
+		c.retire(w, "another is assigned in its place")
 	}
 	for i := range c.pools {
 		c.fill(i, now)
@@ -72,7 +72,7 @@ func (c *Coordinator) seat(i int) (leaving []*worker, changed bool) {
 			c.count(func(n *Counters) { n.HandOffs++ })
 		}
 		p.taken[s] = true
-		c.log.Info("worker seated", "worker", next.id, "stage", p.name, "seat", s)
+		c.log.Info("worker assigned", "worker", next.id, "stage", p.name, "assignment", s)
 	}
 	return leaving, changed
 }
@@ -178,7 +178,7 @@ func (c *Coordinator) tell() {
 			}
 		}
 		if empty > 0 {
-			reasons = append(reasons, fmt.Sprintf("stage %s: %d of %d seats have no worker", p.name, empty, len(p.seats)))
+			reasons = append(reasons, fmt.Sprintf("stage %s: %d of %d assignments have no worker", p.name, empty, len(p.seats)))
 		}
 		if p.stopped != "" {
 			why := fmt.Sprintf("stage %s: no workers are started until the gateway is restarted, or a changed configuration rolled out: %s", p.name, p.stopped)

@@ -42,7 +42,7 @@ type Worker struct {
 	Pool   int       `json:"pool"`
 	Stage  string    `json:"stage"`
 	State  string    `json:"state"`
-	Seat   int       `json:"seat"`
+	Seat   int       `json:"assignment"` // -1 for none
 	Since  time.Time `json:"invoked"`
 	Joined time.Time `json:"joined,omitzero"`
 	Ends   time.Time `json:"replaced_by,omitzero"`

@@ -28,5 +28,5 @@ var files = map[string]string{
 `,
 }
 
-// flags: one worker has the seat, and a second has joined and waits, so that the kill costs no start. All else is as by default.
+// flags: one worker is active, and a second has joined and stands by, so that the kill costs no start. All else is as by default.
 var flags = []string{"--workers", "1", "--standby", "1"}

@@ -48,7 +48,7 @@ type kill struct {
 	worker, successor uint32
 	pid               int
 	at                time.Duration // after the traffic began
-	took              time.Duration // until the successor had its seat
+	took              time.Duration // until the successor was active
 }
 
 // run sends the traffic, kills the worker half-way, and waits until nothing is in flight.
@@ -121,7 +121,7 @@ func (r *run) sendClosed(ctx context.Context) (traffic.UDPResult, error) {
 		Count: closedPackets, Rate: closedPackets / 0.5, Linger: 500 * time.Millisecond}.Run(ctx)
 }
 
-// killWorker kills the active worker's process half-way, and sees which worker has its seat then.
+// killWorker kills the active worker's process half-way, and sees which worker is active then.
 func (r *run) killWorker(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -134,7 +134,7 @@ func (r *run) killWorker(ctx context.Context) error {
 	}
 	worker, report, ok := rig.ActiveWorker(s)
 	if !ok || report.PID <= 1 {
-		return fmt.Errorf("no active worker has told its process: %d workers, %d reports", len(s.Workers), len(s.Reports))
+		return fmt.Errorf("no active worker has reported its process: %d workers, %d reports", len(s.Workers), len(s.Reports))
 	}
 	began := time.Now()
 	if err := syscall.Kill(report.PID, syscall.SIGKILL); err != nil {
@@ -148,7 +148,7 @@ func (r *run) killWorker(ctx context.Context) error {
 		for _, x := range s.Workers {
 			if x.ID != worker && x.State == "active" {
 				r.kill.successor, r.kill.took = x.ID, time.Since(began)
-				r.view.event("%5.1f s   worker %d (process %d) killed with SIGKILL; worker %d has its seat", r.kill.at.Seconds(), worker, r.kill.pid, x.ID)
+				r.view.event("%5.1f s   worker %d (process %d) killed with SIGKILL; worker %d is active now", r.kill.at.Seconds(), worker, r.kill.pid, x.ID)
 				return nil
 			}
 		}

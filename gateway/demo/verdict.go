@@ -32,11 +32,11 @@ func (r *run) verdict() (good bool) {
 	for side, way := range []string{"inside -> outside", "outside -> inside"} {
 		u := &r.udp[side]
 		say(u.Sent > 0 && u.Lost() == 0 && u.Reordered == 0 && u.Duplicates == 0 && u.Corrupt == 0, "UDP",
-			"%s: %s sent, %d lost, %d reordered, %d doubled, %d altered; one way half below %s, 99 %% below %s, longest %s", way, grouped(u.Sent),
+			"%s: %s sent, %d lost, %d reordered, %d duplicated, %d corrupted; one way p50 <= %s, p99 <= %s, max %s", way, grouped(u.Sent),
 			u.Lost(), u.Reordered, u.Duplicates, u.Corrupt, brief(u.Latency.Percentile(50)), brief(u.Latency.Percentile(99)), brief(u.Latency.Max()))
 	}
-	say(r.kill.successor != 0, "worker", "%d (process %d) killed with SIGKILL; worker %d had its seat after %s; %s packets were sent again",
-		r.kill.worker, r.kill.pid, r.kill.successor, brief(r.kill.took), grouped(r.final.Packets.Replayed))
+	say(r.kill.successor != 0, "worker", "%d (process %d) killed with SIGKILL; worker %d was active after %s; %s packets were redispatched",
+		r.kill.worker, r.kill.pid, r.kill.successor, brief(r.kill.took), grouped(r.final.Packets.Redispatched))
 	say(r.closed.Sent == closedPackets && r.closed.Received == 0, "firewall", "%d packets to a port that no rule accepts: %d arrived", r.closed.Sent, r.closed.Received)
 
 	l := r.final.Ledger

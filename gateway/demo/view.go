@@ -84,7 +84,7 @@ func (v *view) show(whole time.Duration, last, now sample) {
 	p50, p99 := now.status.DelaySince(last.status)
 	l := now.status.Ledger
 	if !v.terminal {
-		fmt.Fprintf(v.w, "   %5.1f s   TCP %.2f out %.2f in Gbit/s   UDP %.0f out %.0f in /s   delay p50 <%s p99 <%s   in flight %d   dropped %d   %s\n",
+		fmt.Fprintf(v.w, "   %5.1f s   TCP %.2f out %.2f in Gbit/s   UDP %.0f out %.0f in /s   delay p50 <= %s p99 <= %s   in flight %d   dropped %d   %s\n",
 			now.after.Seconds(), rate(last.tcp[0], now.tcp[0])*8/1e9, rate(last.tcp[1], now.tcp[1])*8/1e9, rate(last.udp[0], now.udp[0]),
 			rate(last.udp[1], now.udp[1]), brief(p50), brief(p99), l.InFlight, l.DroppedTotal(), workersLine(now.status))
 		return
@@ -96,7 +96,7 @@ func (v *view) show(whole time.Duration, last, now sample) {
 	fmt.Fprintf(b, "   %-8s%20s%20s\n", "", "inside -> outside", "outside -> inside")
 	fmt.Fprintf(b, "   %-8s%13.2f Gbit/s%13.2f Gbit/s\n", "TCP", rate(last.tcp[0], now.tcp[0])*8/1e9, rate(last.tcp[1], now.tcp[1])*8/1e9)
 	fmt.Fprintf(b, "   %-8s%11.0f packet/s%11.0f packet/s\n\n", "UDP", rate(last.udp[0], now.udp[0]), rate(last.udp[1], now.udp[1]))
-	fmt.Fprintf(b, "   %-8sin the gateway, half below %s, 99 %% below %s\n", "delay", brief(p50), brief(p99))
+	fmt.Fprintf(b, "   %-8sin the gateway, p50 <= %s, p99 <= %s\n", "delay", brief(p50), brief(p99))
 	fmt.Fprintf(b, "   %-8sreceived %s = forwarded %s + bypassed %s + dropped %s + in flight %s\n", "ledger", grouped(l.Received+l.Injected),
 		grouped(l.Forwarded), grouped(l.Bypassed), grouped(l.DroppedTotal()), grouped(l.InFlight))
 	name := "workers"

@@ -4,8 +4,8 @@ import (
 	"github.com/granule-nf/granule/flowtable"
 	"github.com/granule-nf/granule/gateway/chain"
 	"github.com/granule-nf/granule/gateway/dataplane"
+	"github.com/granule-nf/granule/gateway/dataplane/classify"
 	"github.com/granule-nf/granule/ingress"
-	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/lambdaworker/nf"
 )
 
@@ -53,8 +53,8 @@ type replay struct {
 	hosts  insideHosts
 	events events
 
-	info    packet.Info
-	key     packet.Key
+	rules   classify.Rules
+	at      classify.Packet // the one that is being classified
 	fates   []fate
 	members [][]uint16      // of the batch, one list a chain
 	left    []ingress.Frame // packets of the batch that leave, in order
@@ -91,14 +91,13 @@ type counts struct {
 // flags of a flow's entry.
 const openedReverse = 1
 
-const noChain = 255
-
 func newReplay(plan *chain.Plan, hosts insideHosts, cfg config) *replay {
 	if cfg.Batch <= 0 || cfg.Batch > nf.MaxBatch {
 		cfg.Batch = defaultBatch
 	}
 	r := &replay{
 		cfg: cfg, plan: plan, hosts: hosts,
+		rules:   classify.Rules{Choose: plan.Choose, DropMalformed: cfg.DropMalformed, DropUnmatched: cfg.DropUnmatched, JudgeControl: true},
 		flows:   flowtable.New(flowtable.Config{Flows: cfg.Flows, IdleNS: cfg.IdleNS, Seed: cfg.Seed}),
 		fates:   make([]fate, 0, cfg.Batch),
 		members: make([][]uint16, len(plan.Chains)),
@@ -130,7 +129,7 @@ func (r *replay) batch(frames []ingress.Frame) []ingress.Frame {
 	}
 	r.inserts, r.left = r.inserts[:0], r.left[:0]
 	for i := range frames {
-		r.accept(&frames[i])
+		r.ingest(&frames[i])
 	}
 	for c := range r.members {
 		if len(r.members[c]) > 0 {
@@ -142,42 +141,37 @@ func (r *replay) batch(frames []ingress.Frame) []ingress.Frame {
 	return r.left
 }
 
-// accept finds out whether a chain wants the packet, and which.
-func (r *replay) accept(f *ingress.Frame) {
+// ingest finds out whether a chain wants the packet, and which: by the rules of the running gateway.
+func (r *replay) ingest(f *ingress.Frame) {
 	r.number++
 	r.packets.received++
 	r.newest = max(r.newest, f.Time)
-	in := &r.info
-	packet.Parse(f.Data, int(f.Wire), in)
 	i := len(r.fates)
-	r.fates = append(r.fates, fate{frame: *f, number: r.number, chain: noChain})
-	p := &r.fates[i]
-	if in.Problem != packet.OK && r.cfg.DropMalformed {
+	r.fates = append(r.fates, fate{frame: *f, number: r.number, chain: classify.NoChain})
+	p, at := &r.fates[i], &r.at
+	r.rules.Packet(f.Data, f.Wire, at)
+	switch at.Class {
+	case classify.Malformed:
 		p.dropped, p.reason = true, dataplane.Malformed
 		return
-	}
-	if in.Kind == packet.NotIP {
+	case classify.Bypassed:
 		p.bypassed = true
 		return
 	}
-	reverse := in.Key(f.Data, &r.key)
-	flow, fresh := r.flows.Get(&r.key, f.Time)
+	flow, fresh := r.flows.Get(&at.Key, f.Time)
 	e := r.flows.Entry(flow)
 	if fresh {
-		e.Chain = noChain
-		if c := r.plan.Choose(f.Data, f.Wire); c >= 0 {
-			e.Chain = uint8(c)
-		}
-		if reverse {
+		e.Chain = r.rules.Chain(f.Data, f.Wire)
+		if at.Reverse {
 			e.Flags = openedReverse
 		}
 	}
-	p.from = r.hosts.side(in, f.Data, reverse == (e.Flags == openedReverse))
+	p.from = r.hosts.side(&at.Info, f.Data, at.Reverse == (e.Flags == openedReverse))
 	switch {
-	case e.Chain != noChain:
+	case e.Chain != classify.NoChain:
 		p.chain = int(e.Chain)
 		r.members[p.chain] = append(r.members[p.chain], uint16(i))
-	case r.cfg.DropUnmatched:
+	case r.rules.DropUnmatched:
 		p.dropped, p.reason = true, dataplane.Unmatched
 	default:
 		p.bypassed = true
@@ -240,7 +234,7 @@ func (r *replay) leave() {
 		switch {
 		case p.dropped:
 			r.packets.dropped[p.reason]++
-			if p.chain == noChain {
+			if p.chain == classify.NoChain {
 				r.events.ownDrop(p)
 			}
 		case p.bypassed:

@@ -19,6 +19,9 @@ type Gateway struct {
 	Reread    Reread // nil: the configuration stays
 }
 
+// maxRedeliveries bounds the setting of that name: a slot counts them in few bits.
+const maxRedeliveries = 99
+
 // Bounds of the setting replica-memory, in MiB.
 const (
 	defaultReplicaMB = 64

@@ -41,6 +41,7 @@ func (s *Run) Load(fs *pflag.FlagSet, lookup Lookup) (_ Gateway, err error) {
 			s.dp.WorkerTimeout = 30 * time.Second
 		}
 	}
+	s.dp.MaxDeaths = s.redeliveries + 1 // each loses a worker; the first delivery is none
 	s.dp.DropUnmatched = s.unmatched == "drop"
 	s.dp.DropMalformed = s.malformed == "drop"
 	s.dp.FailureClosed = s.onWorkerFailure == "closed"
@@ -61,10 +62,13 @@ func (s *Run) Load(fs *pflag.FlagSet, lookup Lookup) (_ Gateway, err error) {
 	}
 	cfg.Ports.XDP = s.wire()
 	if s.slots < 64 || s.slots > maxParked {
-		return cfg, fmt.Errorf("slots: %d packets parked a queue and side; 64 to %d are possible", s.slots, maxParked)
+		return cfg, fmt.Errorf("slots: %d packets parked per queue and side; 64 to %d are possible", s.slots, maxParked)
 	}
 	if s.replicaMB < 0 || s.replicaMB > maxReplicaMB {
 		return cfg, fmt.Errorf("replica-memory: %d MiB; 0 to %d are possible", s.replicaMB, maxReplicaMB)
+	}
+	if s.redeliveries < 1 || s.redeliveries > maxRedeliveries {
+		return cfg, fmt.Errorf("max-redeliveries: %d; 1 to %d are possible: with 0, packets would be given up for having been beside the one that killed a worker", s.redeliveries, maxRedeliveries)
 	}
 	if err := cfg.Dataplane.Validate(); err != nil {
 		return cfg, err

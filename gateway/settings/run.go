@@ -17,7 +17,7 @@ type Run struct {
 	dp                                                  dataplane.Config
 	workers                                             coordinator.Config
 	fleet                                               Fleet
-	slots, replicaMB                                    int
+	slots, replicaMB, redeliveries                      int
 	relayTLS, xdpMode                                   string
 	allowPort                                           []string
 	jumbo, leaveRelay, zeroCopy                         bool
@@ -47,19 +47,19 @@ func (s *Run) Flags(fs *pflag.FlagSet) {
 	choiceVar(fs, &s.onProcessFailure, "on-process-failure", "open", "what the XDP program does when this process is dead or hung: relay or drop", "open", "closed")
 	choiceVar(fs, &s.ship, "ship", ShipAuto, "what of a packet is sent to workers", ShipAuto, ShipHeaders, ShipFull)
 
-	fs.DurationVar(&s.dp.MaxDelay, "max-delay", s.dp.MaxDelay, "longest time a packet is parked before policy settles it (capture files: 1m)")
+	fs.DurationVar(&s.dp.MaxDelay, "max-delay", s.dp.MaxDelay, "longest time a packet is parked before it is resolved by policy (capture files: 1m)")
 	fs.DurationVar(&s.dp.WorkerTimeout, "worker-timeout", s.dp.WorkerTimeout, "a worker that leaves packets unanswered this long is replaced (capture files: 30s)")
-	fs.IntVar(&s.dp.MaxDeaths, "max-deaths", s.dp.MaxDeaths, "a packet that so many workers were lost with is settled as poison")
+	fs.IntVar(&s.redeliveries, "max-redeliveries", s.dp.MaxDeaths-1, "how often a packet is sent to another worker because one was lost with it; then it is resolved as poison")
 	fs.DurationVar(&s.dp.FlushAfter, "flush-after", s.dp.FlushAfter, "longest time a packet waits for its batch to fill")
-	fs.IntVar(&s.slots, "slots", 8192, "packets that can be parked, a queue and side, 4 KiB each")
-	fs.IntVar(&s.dp.Flows, "flows", s.dp.Flows, "flows that the flow table holds, a queue, 112 bytes each")
-	fs.IntVar(&s.replicaMB, "replica-memory", defaultReplicaMB, "MiB in all for what workers know of flows, from which a successor starts; 0 for none")
+	fs.IntVar(&s.slots, "slots", 8192, "packets that can be parked, per queue and side, 4 KiB each")
+	fs.IntVar(&s.dp.Flows, "flows", s.dp.Flows, "flows that the flow table holds, per queue, 112 bytes each")
+	fs.IntVar(&s.replicaMB, "replica-memory", defaultReplicaMB, "MiB in all for the replica of the workers' flow state, from which a successor starts; 0 for none")
 	fs.DurationVar(&s.dp.FlowIdle, "flow-idle", s.dp.FlowIdle, "after this long without a packet a flow is forgotten")
-	fs.DurationVar(&s.dp.Spin, "spin", s.dp.Spin, "how long a shard asks for answers before it sleeps, where they tend to come so soon; 0: it sleeps at once")
-	fs.IntVar(&s.dp.Burst, "burst", s.dp.Burst, "frames taken from a port in one go")
+	fs.DurationVar(&s.dp.Spin, "spin", s.dp.Spin, "how long a shard busy-polls for answers before it sleeps, where they tend to come so soon; 0: it sleeps at once")
+	fs.IntVar(&s.dp.Burst, "burst", s.dp.Burst, "frames taken from a port at a time")
 
 	fs.IntVar(&s.workers.Seats, "workers", s.workers.Seats, "workers that share a stage")
-	fs.IntVar(&s.workers.Standby, "standby", s.workers.Standby, "workers a stage that have joined and wait for one to fail")
+	fs.IntVar(&s.workers.Standby, "standby", s.workers.Standby, "workers per stage that have joined and wait for one to fail")
 	fs.DurationVar(&s.fleet.Lifetime, "worker-lifetime", s.workers.Lifetime, "the platform's limit for an invocation; workers are replaced at 80 to 87 % of it")
 	fs.DurationVar(&s.fleet.Join, "worker-join", s.workers.JoinTimeout, "a worker that has not joined by then is given up")
 	fs.StringVar(&s.fleet.Bootstrap, "bootstrap", "", "the worker's artifact, which the embedded Lambda service runs (default: bootstrap beside this program)")
@@ -79,7 +79,7 @@ func (s *Run) Flags(fs *pflag.FlagSet) {
 	fs.BoolVar(&s.zeroCopy, "zero-copy", false, "ask the driver for zero-copy sockets")
 	fs.BoolVar(&s.jumbo, "jumbo", false, "take frames of more than one buffer: MTU above 3498")
 	fs.BoolVar(&s.leaveRelay, "leave-relay", false, "at a planned stop, leave the XDP program relaying or dropping by on-process-failure")
-	fs.StringSliceVar(&s.allowPort, "allow-port", nil, "interfaces to be ports although something speaks against it")
+	fs.StringSliceVar(&s.allowPort, "allow-port", nil, "interfaces to use as ports in spite of what is found against them")
 	fs.StringVar(&s.instance, "instance", "default", "names this gateway's pinned BPF objects")
 
 	fs.StringVar(&s.admin, "admin", DefaultAdmin, "admin address, host:port or unix:PATH; empty for none")

@@ -83,7 +83,7 @@ func TestBadSettings(t *testing.T) {
 		{"bad environment", oneChain, map[string]string{"GRANULE_WORKERS": "many"}, nil, 0, "GRANULE_WORKERS"},
 		{"contradiction", oneChain, nil, []string{"--worker-timeout", "3s"}, 0, "must be below max-delay"},
 		{"replicas of less than nothing", oneChain, nil, []string{"--replica-memory", "-1"}, 0, "0 to 65536 are possible"},
-		{"a death too few", oneChain, nil, []string{"--max-deaths", "1"}, 0, "2 to 100 are possible"},
+		{"no redelivery", oneChain, nil, []string{"--max-redeliveries", "0"}, 0, "flag --max-redeliveries: 0; 1 to 99 are possible"},
 		{"no workers", oneChain, nil, []string{"--workers", "0"}, 0, "workers: 0"},
 		{"bad endpoint", oneChain, nil, []string{"--lambda", "ftp://x"}, 0, "--lambda ftp://x"},
 		{"too many flows", oneChain, nil, []string{"--flows", "1"}, 0, "flows: 1"},

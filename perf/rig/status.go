@@ -12,8 +12,8 @@ type Status struct {
 		Ports map[string]Account `json:"ports"`
 	} `json:"ledger"`
 	Packets struct {
-		Replayed uint64   `json:"replayed"`
-		Delays   []uint64 `json:"delays"` // element i counts delays below 2^i microseconds
+		Redispatched uint64   `json:"redispatched"`
+		Delays       []uint64 `json:"delays"` // element i counts delays below 2^i microseconds
 	} `json:"packets"`
 	Memory struct {
 		SlotBytes int `json:"bytes_per_slot"`

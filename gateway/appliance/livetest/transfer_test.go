@@ -28,8 +28,8 @@ func TestLiveTwoShards(t *testing.T) {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}))
 	s := l.closed(false)
-	if s.Shards != 2 || s.Packets.Crossed == 0 {
-		t.Errorf("%d shards, %d packets crossed; expected two, and some", s.Shards, s.Packets.Crossed)
+	if s.Shards != 2 || s.Packets.Steered == 0 {
+		t.Errorf("%d shards, %d packets steered; expected two, and some", s.Shards, s.Packets.Steered)
 	}
 }
 

@@ -28,6 +28,7 @@ type Chooser func(frame []byte, wire uint32) int
 type Rules struct {
 	Choose        Chooser
 	DropMalformed bool // drop packets whose headers contradict each other, rather than to judge them as far as they can be read
+	JudgeControl  bool // judge neighbour discovery, multicast listener reports and IGMP like other packets, rather than to let them cross
 	DropUnmatched bool // drop packets of flows whose chain is NoChain, rather than to let them bypass
 }
 
@@ -46,7 +47,7 @@ func (r *Rules) Packet(frame []byte, wire uint32, p *Packet) {
 	switch {
 	case in.Problem != packet.OK && r.DropMalformed:
 		p.Class = Malformed
-	case crossesUnjudged(frame, in):
+	case in.Kind == packet.NotIP || !r.JudgeControl && linkControl(in):
 		p.Class = Bypassed
 	default:
 		p.Class = Judged

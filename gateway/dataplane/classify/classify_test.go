@@ -50,8 +50,8 @@ func TestClassOfAPacket(t *testing.T) {
 		{"ARP", frame(2, packet.EtherARP, 0, 1), Bypassed, false},
 		{"runt", []byte{1, 2, 3}, Bypassed, true},
 		{"IPv4 that is not", frame(2, packet.EtherIPv4, 0x65), Bypassed, true},
-		{"multicast", frame(1, packet.EtherIPv4, ip4(packet.ProtoUDP, 0, ports...)...), Bypassed, false},
-		{"broadcast", frame(0xff, packet.EtherIPv4, ip4(packet.ProtoUDP, 0, ports...)...), Bypassed, false},
+		{"to a multicast MAC address", frame(1, packet.EtherIPv4, ip4(packet.ProtoUDP, 0, ports...)...), Judged, false},
+		{"to the broadcast MAC address", frame(0xff, packet.EtherIPv4, ip4(packet.ProtoUDP, 0, ports...)...), Judged, false},
 		{"IGMP", frame(2, packet.EtherIPv4, ip4(packet.ProtoIGMP, 0, 0x16, 0)...), Bypassed, false},
 		{"protocol 2 of IPv6 is no IGMP", frame(2, packet.EtherIPv6, ip6(packet.ProtoIGMP, 0x16, 0)...), Judged, false},
 		{"neighbour solicitation", frame(2, packet.EtherIPv6, ip6(packet.ProtoICMPv6, 135, 0, 0, 0, 0, 0, 0, 0)...), Bypassed, false},
@@ -65,6 +65,20 @@ func TestClassOfAPacket(t *testing.T) {
 		}
 		if drop.Packet(tt.frame, uint32(len(tt.frame)), &p); (p.Class == Malformed) != tt.dropped {
 			t.Errorf("%s: class %d where malformed packets are dropped; expected that to be so: %v", tt.name, p.Class, tt.dropped)
+		}
+	}
+}
+
+// Where link control is judged, nothing that is IP crosses unjudged.
+func TestJudgeControl(t *testing.T) {
+	for _, f := range [][]byte{
+		frame(1, packet.EtherIPv4, ip4(packet.ProtoIGMP, 0, 0x16, 0)...),
+		frame(0x33, packet.EtherIPv6, ip6(packet.ProtoICMPv6, 134, 0, 0, 0, 0, 0, 0, 0)...),
+	} {
+		var p Packet
+		r := Rules{JudgeControl: true}
+		if r.Packet(f, uint32(len(f)), &p); p.Class != Judged {
+			t.Errorf("protocol %d: class %d; expected that it is judged", p.Info.Proto, p.Class)
 		}
 	}
 }
@@ -116,7 +130,7 @@ func FuzzPacket(f *testing.F) {
 		wire &= 0xffff
 		r.Packet(data, wire, &p)
 		switch {
-		case p.Class == Judged && (p.Info.Kind == packet.NotIP || data[0]&1 != 0):
+		case p.Class == Judged && p.Info.Kind == packet.NotIP:
 			t.Error("judged, and no chain could have seen it")
 		case (p.Class == Malformed) != (drop && p.Info.Problem != packet.OK):
 			t.Errorf("problem %v, class %d, malformed packets dropped: %v", p.Info.Problem, p.Class, drop)

@@ -2,12 +2,9 @@ package classify
 
 import "github.com/granule-nf/granule/ingress/packet"
 
-// crossesUnjudged reports whether a packet crosses at layer 2: all that is not IP, and of IP link-local control, multicast and
-// broadcast.
-func crossesUnjudged(frame []byte, in *packet.Info) bool {
-	if in.Kind == packet.NotIP || frame[0]&1 != 0 {
-		return true
-	}
+// linkControl reports whether an IP packet is what neighbours need to find each other and to join groups. Whatever else is IP is judged, its MAC address
+// notwithstanding: hosts take unicast packets out of broadcast frames, too.
+func linkControl(in *packet.Info) bool {
 	switch in.Proto {
 	case packet.ProtoICMPv6:
 		// Neighbour discovery (RFC 4861) and multicast listener reports (RFC 2710, 3810), unicast ones too.
