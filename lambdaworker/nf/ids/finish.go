@@ -18,29 +18,39 @@ const (
 func (n *IDS) finish(handle uint32, f *flow, now int64) {
 	n.streams.Flush(handle)
 	last := n.p
-	var fresh [2]bool
+	for again := true; again; again = f.tunnel && n.leaveTunnel(handle, f) {
+		n.aside(handle, f, toServer, now)
+		var fresh [2]bool
+		fresh[toServer] = n.drain(handle, f, toServer)
+		fresh[toClient] = n.drain(handle, f, toClient)
+		n.lookAside(handle, f, now, fresh)
+	}
+	n.p = last
+}
+
+// aside puts a packet in hand that nobody sent, of a flow and direction: something is to be inspected that no packet brought.
+func (n *IDS) aside(handle uint32, f *flow, d dir, now int64) {
+	n.p = n.pseudo.packet(n, handle, d)
+	n.p.Time = now
+	n.view(n.p)
+	n.show(handle, f)
+	n.v.Dir, n.v.Pseudo = d, true
+	n.v.Established, n.v.InStream, n.v.App = true, true, apps[f.app.Proto]
+}
+
+// lookAside inspects both directions of a TCP flow without a packet. fresh says in which of them bytes came to light.
+func (n *IDS) lookAside(handle uint32, f *flow, now int64, fresh [2]bool) {
 	for _, d := range [2]dir{toServer, toClient} {
-		n.p = last
-		n.p = n.pseudo.packet(n, handle, d)
-		n.p.Time = now
-		n.view(n.p)
-		n.show(handle, f)
-		n.v.Dir, n.v.Pseudo = d, true
-		n.v.Established, n.v.InStream = true, true
-		if d == toServer {
-			fresh[toServer] = n.drain(handle, f, toServer)
-			fresh[toClient] = n.drain(handle, f, toClient)
-		}
 		if f.dropped || f.passed {
-			break
+			return
 		}
-		n.v.App, n.v.Fresh = apps[f.app.Proto], fresh[d]
+		n.aside(handle, f, d, now)
+		n.v.Fresh = fresh[d]
 		n.know(f)
 		n.raw(handle, d)
 		n.inspect(handle)
 		n.looked(handle, d)
 	}
-	n.p = last
 }
 
 // Flush implements nf.Flusher: no packet will come any more, so all flows are at their end.

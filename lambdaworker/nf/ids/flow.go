@@ -18,6 +18,7 @@ type flow struct {
 	tracked bool      // stream.Tracker has a session
 	closed  bool      // the session's end was inspected
 	scanned [2]bool   // the stream of that direction was scanned by this instance
+	tunnel  bool      // a proxy's tunnel begins: while its packet is in hand
 	hitTo   [2]uint64 // and up to here something was found
 	last    int64     // time of the session's last packet
 	txs     uint64    // DNS messages so far

@@ -164,6 +164,9 @@ func (n *IDS) tcp(handle uint32, f *flow) {
 	n.raw(handle, d)
 	n.judge(handle, f)
 	n.looked(handle, d)
+	if f.tunnel {
+		n.tunnel(handle, f, d)
+	}
 	if r.Closed && !f.closed && !f.dropped && !f.passed {
 		f.closed = true
 		n.finish(handle, f, p.Time)

@@ -1,5 +1,7 @@
 package ids
 
+import "github.com/granule-nf/granule/lambdaworker/nf"
+
 // silence is how long a session may say nothing before what it said is looked at, though it is no whole chunk. It is below the
 // time after which a flow table forgets a silent flow.
 const silence = int64(60e9)
@@ -51,20 +53,11 @@ func (n *IDS) lookAtQuiet(now int64) {
 			continue
 		}
 		n.stats.Quiet++
-		n.last.Time = now
-		for _, d := range [2]dir{toServer, toClient} {
-			n.p = &n.last
-			n.p = n.pseudo.packet(n, h, d)
-			n.view(n.p)
-			n.show(h, f)
-			n.v.Dir, n.v.Pseudo = d, true
-			n.v.Established, n.v.InStream, n.v.App = true, true, apps[f.app.Proto]
-			n.know(f)
-			n.streams.Trigger(h, d)
-			n.raw(h, d)
-			n.inspect(h)
-			n.looked(h, d)
-		}
+		n.last = nf.Packet{Time: now}
+		n.p = &n.last
+		n.streams.Trigger(h, toServer)
+		n.streams.Trigger(h, toClient)
+		n.lookAside(h, f, now, [2]bool{})
 		n.b.Touch(h)
 	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // stateVersion changes with the encoding of a flow.
-const stateVersion = 5
+const stateVersion = 6
 
 // ofFragments stands in place of a flow's flags where datagrams follow that wait for fragments: they are all there is to a flow
 // of fragments, whose key has no ports.

@@ -11,6 +11,7 @@ type conn struct {
 	nextID      uint64
 	first, last uint32 // transactions, oldest first
 	count       uint32
+	tunnel      bool // a CONNECT was agreed to
 	way         [2]way
 }
 
@@ -19,6 +20,7 @@ type way struct {
 	state  state
 	closed bool
 	bad    bool
+	fresh  bool      // after: the message ended with the bytes that are being fed
 	tx     uint32    // the transaction that is being read, or None
 	left   uint64    // of a body of known length, or of a chunk
 	line   arena.Buf // a chunk's length line, trailer, or what may begin another message
@@ -41,8 +43,9 @@ const (
 	after    // behind a message: another one, or more body than was promised
 	extra    // within a line of such
 	simple   // behind a request line without a version: HTTP/0.9, or its headers
-	tunnel   // CONNECT or an upgrade: no HTTP any more
+	tunnel   // an upgrade: no HTTP any more
 	ignoring // behind an HTTP/0.9 request
+	waiting  // behind a CONNECT: the proxy's answer tells
 )
 
 // connOf returns the conn of flow, made if there is room.

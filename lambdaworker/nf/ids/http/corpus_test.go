@@ -22,7 +22,8 @@ func capture(t testing.TB, file string, cfg Config, inline, midstream bool) *Par
 	cfg.Flows, cfg.Arena, cfg.Inline = 512, a, inline
 	p := New(cfg)
 	det := make([]proto.Detector, 512)
-	drain := func(flow uint32, dir proto.Dir, k *packet.Key) {
+	var drain func(flow uint32, dir proto.Dir, k *packet.Key)
+	drain = func(flow uint32, dir proto.Dir, k *packet.Key) {
 		var c stream.Chunk
 		for tr.Next(flow, dir, &c) {
 			switch {
@@ -31,14 +32,19 @@ func capture(t testing.TB, file string, cfg Config, inline, midstream bool) *Par
 			case c.End:
 				p.Close(flow, dir)
 			default:
-				if det[flow].TCP(dir, c.Data, uint16(k[4]>>48), uint16(k[4]>>32)) == proto.HTTP {
-					for d := proto.ToServer; d <= proto.ToClient; d++ {
-						if b := det[flow].Pending(d); len(b) > 0 {
-							p.Feed(flow, d, b)
-							det[flow].Given(d)
-						}
+				left, was := 0, det[flow].Proto
+				switch det[flow].TCP(dir, c.Data, uint16(k[4]>>48), uint16(k[4]>>32)) {
+				case proto.HTTP:
+					if was == proto.Unknown {
+						drain(flow, dir.Opposite(), k)
 					}
-					p.Feed(flow, dir, c.Data)
+					left = p.Feed(flow, dir, c.Data)
+				case proto.Unknown:
+					left = len(c.Data)
+				}
+				if left > 0 {
+					tr.Unread(flow, dir, left)
+					return
 				}
 			}
 		}

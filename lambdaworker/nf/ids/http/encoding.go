@@ -20,7 +20,7 @@ type layer struct {
 	kind  layerKind
 	z     uint32          // its inflater + 1
 	head  [replayMax]byte // the first bytes, as long as nothing came out of them
-	n     uint8
+	n     uint16
 	flags uint8  // of a gzip header
 	skip  uint16 // bytes of it to pass over
 	made  uint32
@@ -31,6 +31,7 @@ type layerKind uint8
 
 const (
 	unsure    layerKind = iota // too few bytes to tell
+	guessing                   // no header that would say so: DEFLATE, or no compression at all
 	gzipExtra                  // within a gzip header
 	gzipExtraData
 	gzipName
@@ -38,15 +39,15 @@ const (
 	gzipSum
 	deflating
 	plain // no compression that is known: passed on as it is
-	spent // ended, or broken behind some output: the rest is dropped
+	spent // ended: the rest is dropped
 )
 
 // headBytes is as long as a gzip header without options.
 const headBytes = 10
 
-// replayMax is how many bytes are kept to be shown as they are when they turn out to be no compression: tables of a first
-// block may be that long before they are seen to be none.
-const replayMax = 200
+// replayMax is how many bytes are kept to be shown as they are when they turn out to be no compression. The tables of a first
+// block may take 290 before they are seen to be none, and of text that is read as codes hardly any gets as far as this.
+const replayMax = 512
 
 // maxMade bounds what one layer may make: a few segments of zeros are gigabytes two layers up.
 const maxMade = 8 << 20
@@ -128,7 +129,7 @@ func (p *Parser) decode(c *chain, s *side, dir proto.Dir, i int, b []byte) {
 		switch l.kind {
 		case unsure:
 			n := copy(l.head[l.n:headBytes], b)
-			l.n += uint8(n)
+			l.n += uint16(n)
 			b = b[n:]
 			p.identify(l)
 			if l.kind == unsure {
@@ -136,20 +137,16 @@ func (p *Parser) decode(c *chain, s *side, dir proto.Dir, i int, b []byte) {
 			}
 			if !p.startInflate(l) {
 				p.stats.NoInflater++
-				l.kind = plain
-			}
-			first := l.head[:l.n]
-			switch {
-			case l.kind == plain:
-				l.n = 0
-				p.decode(c, s, dir, i-1, first)
-			case isGzip(first): // the stream begins behind the header
+				p.showPlain(c, s, dir, i)
+			} else if l.kind != guessing { // the stream begins behind the header
 				p.gzipOptions(l)
-			default:
-				if isZlib(first) {
-					first = first[2:]
-				}
-				p.inflate(c, s, dir, i, first)
+			}
+		case guessing:
+			n := copy(l.head[l.n:], b)
+			l.n += uint16(n)
+			b = b[n:]
+			if l.n == replayMax {
+				p.guess(c, s, dir, i, false)
 			}
 		case gzipExtra, gzipSum:
 			l.skip = l.skip>>8 | uint16(b[0])<<8 // two bytes, little-endian: a length, or a sum
@@ -172,17 +169,6 @@ func (p *Parser) decode(c *chain, s *side, dir proto.Dir, i int, b []byte) {
 			b = b[n+1:]
 			p.nextOption(l)
 		case deflating:
-			if l.made == 0 && l.n > 0 {
-				if int(l.n)+len(b) <= replayMax {
-					l.n += uint8(copy(l.head[l.n:], b))
-				} else if int(l.n) < replayMax {
-					k := replayMax - int(l.n)
-					l.n += uint8(copy(l.head[l.n:], b[:k]))
-					p.inflate(c, s, dir, i, b[:k])
-					b = b[k:]
-					continue
-				}
-			}
 			p.inflate(c, s, dir, i, b)
 			return
 		case plain:
@@ -192,10 +178,6 @@ func (p *Parser) decode(c *chain, s *side, dir proto.Dir, i int, b []byte) {
 			return
 		}
 	}
-}
-
-func isGzip(b []byte) bool {
-	return len(b) == headBytes && b[0] == 0x1f && b[1] == 0x8b && b[2] == 8
 }
 
 // isZlib reports whether b begins with a zlib header (RFC 1950 section 2.2).
@@ -213,7 +195,59 @@ func (p *Parser) identify(l *layer) {
 			l.kind = deflating
 		}
 	case len(h) >= 2:
-		l.kind = deflating
+		l.kind = guessing
+	}
+}
+
+// guess decides what the bytes that were kept of layer i are, and goes on with them; end says that there are no others. What
+// breaks as DEFLATE is shown as it is. So is what may be either: a few bytes of text can be codes.
+func (p *Parser) guess(c *chain, s *side, dir proto.Dir, i int, end bool) {
+	l := &c.layers[i]
+	z := p.inflaters[l.z-1]
+	b := l.head[:l.n]
+	zlib := isZlib(b)
+	if zlib {
+		b = b[2:]
+	}
+	left, made := z.try(b)
+	broken, either := z.state == broken, !zlib && (end && z.state != inflated || left > 0)
+	if broken || made == 0 {
+		p.stats.BadEncoding++
+		p.showPlain(c, s, dir, i)
+		return
+	}
+	if either {
+		p.decode(c, s, dir, i-1, l.head[:l.n])
+	}
+	l.kind, l.n = deflating, 0
+	z.reset()
+	p.inflate(c, s, dir, i, b)
+	if either && l.kind == spent {
+		l.kind = plain
+	}
+}
+
+// showPlain passes on what was kept of layer i, and all that follows, as it is.
+func (p *Parser) showPlain(c *chain, s *side, dir proto.Dir, i int) {
+	l := &c.layers[i]
+	l.kind = plain
+	p.decode(c, s, dir, i-1, l.head[:l.n])
+	l.n = 0
+}
+
+// flushLayers passes on what layers have kept, for no byte will follow.
+func (p *Parser) flushLayers(w *way, s *side, dir proto.Dir) {
+	if w.chain == 0 || s == nil {
+		return
+	}
+	c := &p.chains[w.chain-1]
+	for i := int(c.depth) - 1; i >= 0; i-- {
+		switch l := &c.layers[i]; l.kind {
+		case unsure:
+			p.showPlain(c, s, dir, i)
+		case guessing:
+			p.guess(c, s, dir, i, true)
+		}
 	}
 }
 
@@ -263,7 +297,8 @@ func (p *Parser) inflate(c *chain, s *side, dir proto.Dir, i int, b []byte) {
 	l := &c.layers[i]
 	z := p.inflaters[l.z-1]
 	for {
-		rest, out := z.write(b)
+		var out []byte
+		b, out = z.write(b)
 		if len(out) > 0 {
 			l.made += uint32(len(out))
 			p.decode(c, s, dir, i-1, out)
@@ -274,13 +309,14 @@ func (p *Parser) inflate(c *chain, s *side, dir proto.Dir, i int, b []byte) {
 		if len(out) == 0 {
 			return
 		}
-		b = rest
 	}
-	if z.state == broken && l.made == 0 && l.n > 0 { // it never was compressed: show it as it is
-		p.stats.BadEncoding++
-		l.kind = plain
-		p.decode(c, s, dir, i-1, l.head[:l.n])
+	if z.state != broken {
+		l.kind = spent
 		return
 	}
-	l.kind = spent
+	p.stats.BadEncoding++
+	l.kind = plain // what is behind the damage may be anything
+	var ahead [8]byte
+	p.decode(c, s, dir, i-1, z.unread(&ahead))
+	p.decode(c, s, dir, i-1, b)
 }

@@ -78,6 +78,28 @@ func (z *inflater) write(in []byte) (rest, out []byte) {
 	return in, z.window[z.from:z.at]
 }
 
+// try reads b from the beginning of a stream, and returns how many bytes are behind the stream's end and how many it made.
+func (z *inflater) try(b []byte) (left, made int) {
+	z.reset()
+	for {
+		rest, out := z.write(b)
+		made += len(out)
+		if z.state == broken || z.state == inflated || len(out) == 0 {
+			return len(rest) + int(z.n/8), made
+		}
+		b = rest
+	}
+}
+
+// unread returns the bytes that write took but did not use.
+func (z *inflater) unread(b *[8]byte) []byte {
+	bits := z.bits >> (z.n % 8)
+	for i := range b {
+		b[i], bits = byte(bits), bits>>8
+	}
+	return b[:z.n/8]
+}
+
 // take returns the next k bits, if there are as many.
 func (z *inflater) take(k uint) (int, bool) {
 	if z.n < k {

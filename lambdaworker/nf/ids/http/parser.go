@@ -49,15 +49,20 @@ func New(cfg Config) *Parser {
 // Stats returns the counters.
 func (p *Parser) Stats() Stats { return p.stats }
 
-// Feed takes the next bytes of a direction of flow. It reports false when that direction is not inspected any further: it
-// speaks no HTTP any more (CONNECT, an upgrade, bytes that make no sense) or what was needed did not fit.
-func (p *Parser) Feed(flow uint32, dir proto.Dir, data []byte) bool {
+// Feed takes the next bytes of a direction of flow, and returns how many at the end of data it left: those that a client sends
+// behind a CONNECT, until the proxy has answered, and those of both sides once it has agreed, see Tunnel. They are to be
+// fed again.
+func (p *Parser) Feed(flow uint32, dir proto.Dir, data []byte) (left int) {
 	c := p.connOf(flow)
 	if c == nil {
-		return false
+		return 0
 	}
 	w := &c.way[dir]
+	w.fresh = false
 	for turns, least := 0, len(data)+1; len(data) > 0 && !w.bad && w.state != tunnel; turns++ {
+		if w.state == waiting || c.tunnel {
+			return len(data)
+		}
 		if len(data) < least {
 			turns, least = 0, len(data)
 		}
@@ -70,7 +75,19 @@ func (p *Parser) Feed(flow uint32, dir proto.Dir, data []byte) bool {
 			data = p.response(c, w, data)
 		}
 	}
-	return !w.bad && w.state != tunnel
+	return 0
+}
+
+// Waits reports whether what the client of flow says next depends on the answer to its CONNECT.
+func (p *Parser) Waits(flow uint32) bool {
+	c := p.conns.Get(flow)
+	return c != nil && c.way[proto.ToServer].state == waiting
+}
+
+// Tunnel reports whether a proxy agreed to a CONNECT: what follows on the connection is another protocol.
+func (p *Parser) Tunnel(flow uint32) bool {
+	c := p.conns.Get(flow)
+	return c != nil && c.tunnel
 }
 
 // maxTurns is how often the machine may turn without taking a byte: looking ahead gives some back. A mistake in it must not hang a worker.
@@ -83,8 +100,9 @@ func (p *Parser) Gap(flow uint32, dir proto.Dir, n uint64) bool {
 		return false
 	}
 	w := &c.way[dir]
-	p.endLayers(w) // what is compressed can't be read on
 	_, s := p.reading(w, dir)
+	p.flushLayers(w, s, dir)
+	p.endLayers(w) // what is compressed can't be read on
 	switch {
 	case w.bad || w.state == tunnel:
 		return false
@@ -133,17 +151,21 @@ func (p *Parser) Close(flow uint32, dir proto.Dir) {
 			p.closeResponse(c, w)
 		}
 	}
+	t, s := p.reading(w, dir)
+	p.flushLayers(w, s, dir)
 	p.endLayers(w)
 	p.arena.Free(&w.line)
-	if t, s := p.reading(w, dir); t != nil && s.progress != NotStarted {
+	if t != nil && s.progress != NotStarted {
 		s.progress, s.complete = Done, true
 	}
 }
 
 // finish ends the message that w reads.
 func (p *Parser) finish(w *way, dir proto.Dir) {
+	t, s := p.reading(w, dir)
+	p.flushLayers(w, s, dir)
 	p.endLayers(w)
-	if t, s := p.reading(w, dir); t != nil {
+	if t != nil {
 		s.progress, s.complete = Done, true
 		if dir == proto.ToServer {
 			p.stats.Requests++
@@ -151,7 +173,7 @@ func (p *Parser) finish(w *way, dir proto.Dir) {
 			p.stats.Responses++
 		}
 	}
-	w.state = after
+	w.state, w.fresh = after, true
 	p.arena.Free(&w.line)
 }
 

@@ -291,13 +291,22 @@ func TestTunnelsAndGaps(t *testing.T) {
 	if raw := get(t, p, p.First(1), ts, URIRaw); raw != "h:443" {
 		t.Errorf("the URI as sent is %q", raw)
 	}
-	if p.Feed(1, tc, []byte("HTTP/1.1 200 OK\r\n\r\n\x16\x03")) || p.Feed(1, ts, []byte("x")) {
-		t.Fatal("a tunnel is still read")
+	if left := p.Feed(1, ts, []byte("early")); left != 5 || !p.Waits(1) {
+		t.Fatalf("%d bytes behind a CONNECT wait for its answer, want 5", left)
+	}
+	if left := p.Feed(1, tc, []byte("HTTP/1.1 200 OK\r\n\r\n\x16\x03")); left != 2 || !p.Tunnel(1) || p.Feed(1, ts, []byte("x")) != 1 {
+		t.Fatalf("a tunnel is still read, %d bytes left", left)
+	}
+	p.Forget(1)
+	p.Feed(1, ts, []byte("CONNECT h:443 HTTP/1.1\r\n\r\n"))
+	p.Feed(1, tc, []byte("HTTP/1.1 407 No\r\nContent-Length: 1\r\n\r\nx"))
+	if left := p.Feed(1, ts, []byte("GET /after HTTP/1.1\r\n\r\n")); left != 0 || p.Tunnel(1) || get(t, p, p.Next(p.First(1)), ts, URI) != "/after" {
+		t.Fatalf("%d bytes are left behind a CONNECT that was refused", left)
 	}
 	p.Forget(1)
 	p.Feed(1, ts, []byte("GET / HTTP/1.1\r\n\r\n"))
 	p.Feed(1, tc, []byte("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"))
-	if !p.Gap(1, tc, 4) || !p.Feed(1, tc, []byte("xyz")) {
+	if !p.Gap(1, tc, 4) || p.Feed(1, tc, []byte("xyz")) > 0 {
 		t.Fatal("a gap within a body ended it")
 	}
 	b := p.Body(p.Tx(p.First(1)), tc)

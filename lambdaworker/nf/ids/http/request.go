@@ -9,7 +9,7 @@ import (
 // request takes bytes to the server and returns those that it left.
 func (p *Parser) request(c *conn, w *way, data []byte) []byte {
 	t, s := p.reading(w, proto.ToServer)
-	if t == nil && w.state != idle && w.state != after && w.state != ignoring { // released while it was read: its rest is of no interest, but has to be followed
+	if t == nil && w.state != idle && w.state != after && w.state != ignoring && w.state != extra { // released while it was read: its rest is of no interest, but has to be followed
 		if w.tx = p.newTx(c); w.tx == None {
 			w.bad = true
 			return nil
@@ -18,14 +18,12 @@ func (p *Parser) request(c *conn, w *way, data []byte) []byte {
 		s.progress = BodyProgress
 	}
 	switch w.state {
-	case idle, after:
-		if w.tx = p.newTx(c); w.tx == None {
-			w.bad = true
-			return nil
-		}
-		p.txs[w.tx].side[proto.ToServer].progress = LineProgress
-		w.state = firstLine
-		return data
+	case idle:
+		return p.requestStart(c, w, data)
+	case after:
+		return p.afterRequest(c, w, s, data)
+	case extra:
+		return p.extraLine(w, s, proto.ToServer, data)
 	case firstLine:
 		return p.requestLine(w, t, s, data)
 	case simple:
@@ -40,6 +38,27 @@ func (p *Parser) request(c *conn, w *way, data []byte) []byte {
 		return p.readBody(c, w, s, proto.ToServer, data)
 	}
 	return nil // ignoring
+}
+
+func (p *Parser) requestStart(c *conn, w *way, data []byte) []byte {
+	if w.tx = p.newTx(c); w.tx == None {
+		w.bad = true
+		return nil
+	}
+	p.txs[w.tx].side[proto.ToServer].progress = LineProgress
+	w.state = firstLine
+	return data
+}
+
+// afterRequest reads what follows a request: the next one, or, if it came together with the end of that and begins no method that is
+// known, more body than was promised. The latter is the model's reading (libhtp's "unexpected body"), which shows rules on bodies
+// what a lax server may take for one; it goes by what came together, since what comes later can be nothing but a request.
+func (p *Parser) afterRequest(c *conn, w *way, s *side, data []byte) []byte {
+	if w.fresh && s != nil && !beginsMethod(data) {
+		w.state = extra
+		return data
+	}
+	return p.requestStart(c, w, data)
 }
 
 // requestLine reads up to an LF. Empty lines before a request don't count (RFC 9112 section 2.2).
@@ -177,9 +196,8 @@ func (p *Parser) requestHead(c *conn, w *way, t *Tx, s *side) {
 	p.startLayers(w, s)
 	switch {
 	case t.method == connectMethod:
-		// Until the proxy agrees nothing should follow; then it is no HTTP. The response decides.
 		p.finish(w, proto.ToServer)
-		w.state = ignoring
+		w.state = waiting
 	case chunked:
 		w.state = chunkLength
 	case hasLength && valid && n > 0:

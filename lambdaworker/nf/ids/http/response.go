@@ -22,7 +22,7 @@ func (p *Parser) response(c *conn, w *way, data []byte) []byte {
 	case after:
 		return p.afterResponse(c, w, s, data)
 	case extra:
-		return p.extraLine(w, s, data)
+		return p.extraLine(w, s, proto.ToClient, data)
 	case simple:
 		return p.simpleResponse(w, s, data)
 	case firstLine:
@@ -146,8 +146,18 @@ func (p *Parser) statusLine(w *way, t *Tx, s *side, head []byte, all bool) (used
 		i, next = len(b), len(b)
 	case b[i] == '\r' && i+1 < len(b) && b[i+1] == '\n':
 		next = i + 2
-	case b[i] == '\r' && i+1 >= len(b) && !all:
+	case i+1 >= len(b) && !all:
 		return 0, false
+	case b[i] == '\n':
+		// LF CR is an end of line, unless the CR begins another: the end of the head.
+		for next = i + 1; next < len(b) && b[next] == '\r'; next++ {
+			if next+1 >= len(b) && !all {
+				return 0, false
+			}
+			if next+1 < len(b) && b[next+1] == '\n' {
+				break
+			}
+		}
 	default:
 		next = i + 1
 	}
@@ -237,9 +247,9 @@ func (p *Parser) responseHead(c *conn, w *way, t *Tx, s *side) {
 	switch {
 	case t.method == connectMethod && !t.unseen && t.Status >= 200 && t.Status < 300:
 		p.finish(w, proto.ToClient)
-		w.state, q.state = tunnel, tunnel
+		c.tunnel = true
 		return
-	case t.method == connectMethod && q.state == ignoring:
+	case t.method == connectMethod && q.state == waiting:
 		q.state = after // refused: the client may ask again
 	case t.Status == 101 && !hasTE && !hasLength:
 		p.finish(w, proto.ToClient)
@@ -301,7 +311,7 @@ func (p *Parser) afterResponse(c *conn, w *way, s *side, data []byte) []byte {
 }
 
 // extraLine takes a line of body that was not promised.
-func (p *Parser) extraLine(w *way, s *side, data []byte) []byte {
+func (p *Parser) extraLine(w *way, s *side, dir proto.Dir, data []byte) []byte {
 	end := bytes.IndexByte(data, '\n') + 1
 	if end > 0 {
 		w.state = after
@@ -309,7 +319,7 @@ func (p *Parser) extraLine(w *way, s *side, data []byte) []byte {
 		end = len(data)
 	}
 	if s != nil {
-		p.bodyBytes(w, s, proto.ToClient, data[:end])
+		p.bodyBytes(w, s, dir, data[:end])
 	}
 	return data[end:]
 }

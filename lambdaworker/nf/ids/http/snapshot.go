@@ -7,7 +7,7 @@ import (
 )
 
 // stateVersion is the first byte of an exported flow; a change of what follows changes it.
-const stateVersion = 1
+const stateVersion = 2
 
 // carrier writes fields one after the other, or reads them: one walk over a record serves both ways, so they can't differ.
 // Numbers are little-endian.
@@ -144,12 +144,16 @@ func (c *carrier) tx(t *Tx) {
 
 func (c *carrier) layer(l *layer) {
 	number8(c, &l.kind)
-	c.bytes(l.head[:])
-	number8(c, &l.n)
+	c.u16(&l.n)
+	if l.n > replayMax {
+		c.bad = true
+		return
+	}
+	c.bytes(l.head[:l.n])
 	number8(c, &l.flags)
 	c.u16(&l.skip)
 	c.u32(&l.made)
-	if c.read && (l.kind > spent || int(l.n) > replayMax || l.kind == unsure && l.n >= headBytes) {
+	if c.read && (l.kind > spent || l.kind == unsure && l.n >= headBytes) {
 		c.bad = true
 	}
 }
@@ -252,7 +256,7 @@ func (p *Parser) carryWay(c *carrier, w *way, which *uint32) {
 		depth = p.chains[w.chain-1].depth
 	}
 	number8(c, &depth)
-	if c.read && (depth > maxLayers || w.state > ignoring) {
+	if c.read && (depth > maxLayers || w.state > waiting) {
 		c.bad = true
 		return
 	}
@@ -267,7 +271,7 @@ func (p *Parser) carryWay(c *carrier, w *way, which *uint32) {
 		c.layer(l)
 		has := l.z != 0
 		c.bool(&has)
-		if c.bad || l.kind == deflating && !has {
+		if c.bad || (l.kind == deflating || l.kind == guessing) && !has {
 			c.bad = true
 			return
 		}

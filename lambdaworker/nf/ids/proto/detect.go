@@ -1,56 +1,44 @@
 package proto
 
-import "bytes"
-
-// Detector decides what a TCP flow speaks, from the first bytes of its directions: HTTP and TLS on any port, DNS on port
-// 53. Its zero value is ready; it is a plain record of fixed size.
+// Detector decides what a TCP flow speaks, from how its directions begin: HTTP and TLS on any port, DNS on port 53. Its zero
+// value is ready; it is a plain record of fixed size.
 //
 // A direction that can't be any of them is given up; the flow has Failed when both are. One direction that matches decides
-// for both, as a server may answer a browser with what only browsers take for HTTP.
+// for both, as a server may answer a browser with what only browsers take for HTTP, and takes requests of methods that nobody
+// knows. So bytes wait until there is a decision, in the stream, up to MaxUndecided.
 type Detector struct {
 	Proto  Protocol
 	failed [2]bool
-	n      [2]uint8
-	head   [2][maxProbe]byte
 }
 
 // maxProbe is how many bytes of a direction are enough to decide: the longest method and a space.
 const maxProbe = 32
 
-// TCP takes the next bytes of a direction and says what the flow speaks, as far as that is known. Ports are those of client and server.
-// When it decides for a protocol, the parser is to be given Pending of the direction and then data.
+// MaxUndecided is how many bytes of a direction may wait for the other one to show what the flow speaks; as Suricata's.
+const MaxUndecided = 100000
+
+// TCP says what the flow speaks, as far as that is known with data, all bytes of a direction so far. Ports are those of client and
+// server.
 func (d *Detector) TCP(dir Dir, data []byte, clientPort, serverPort uint16) Protocol {
-	if d.Proto != Unknown || d.failed[dir] || len(data) == 0 {
+	if d.Proto != Unknown || len(data) == 0 {
 		return d.Proto
 	}
-	probe := data
-	if n := d.n[dir]; n > 0 {
-		var b [maxProbe]byte
-		k := copy(b[:], d.head[dir][:n])
-		k += copy(b[k:], data)
-		probe = b[:k]
-	}
-	p, more := tcp(dir, probe, clientPort == 53 || serverPort == 53)
-	switch {
-	case p != Unknown:
-		d.Proto = p
-	case more && len(probe) < maxProbe:
-		d.n[dir] += uint8(copy(d.head[dir][d.n[dir]:], data))
-	default:
-		d.failed[dir] = true
-		d.n[dir] = 0
-		if d.failed[dir.Opposite()] {
-			d.Proto = Failed
+	if !d.failed[dir] {
+		p, more := tcp(dir, data, clientPort == 53 || serverPort == 53)
+		if p != Unknown {
+			d.Proto = p
+			return p
 		}
+		d.failed[dir] = !more || len(data) >= maxProbe
+	}
+	if d.failed[0] && d.failed[1] || len(data) > MaxUndecided {
+		d.Proto = Failed
 	}
 	return d.Proto
 }
 
-// Pending returns the bytes of a direction that TCP took in earlier calls without deciding.
-func (d *Detector) Pending(dir Dir) []byte { return d.head[dir][:d.n[dir]] }
-
-// Given says that the parser was given what was pending of a direction.
-func (d *Detector) Given(dir Dir) { d.n[dir] = 0 }
+// Foreign reports whether a direction began as no protocol that is known.
+func (d *Detector) Foreign(dir Dir) bool { return d.failed[dir] }
 
 // GiveUp says that nothing more will come, or was lost, in a direction.
 func (d *Detector) GiveUp(dir Dir) {
@@ -93,11 +81,13 @@ const (
 	yes
 )
 
-// begins reports whether b begins with s, or could when it grows.
+// begins reports whether b begins with s, in any case, or could when it grows.
 func begins(b []byte, s string) answer {
 	n := min(len(b), len(s))
-	if string(b[:n]) != s[:n] {
-		return no
+	for i, c := range b[:n] {
+		if c != s[i] && (c < 'a' || c > 'z' || c-'a'+'A' != s[i]) {
+			return no
+		}
 	}
 	if n < len(s) {
 		return maybe
@@ -192,7 +182,3 @@ func UDP(data []byte, clientPort, serverPort uint16) Protocol {
 	}
 	return Failed
 }
-
-// LooksReversed reports whether data, of a session picked up midstream and taken to be sent by the client, begins as only
-// a server speaks.
-func LooksReversed(data []byte) bool { return bytes.HasPrefix(data, []byte("HTTP/1.")) }

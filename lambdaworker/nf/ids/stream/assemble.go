@@ -15,7 +15,7 @@ func (t *Tracker) take(h *half, at seq, g *Segment, out *Result) {
 	if end.gt(h.next) {
 		h.next = end
 	}
-	if h.ignored || h.deep && h.app >= uint64(t.cfg.Depth) {
+	if h.ignored || h.deep && h.given >= uint64(t.cfg.Depth) {
 		h.follow()
 		return
 	}
@@ -42,15 +42,15 @@ func (t *Tracker) take(h *half, at seq, g *Segment, out *Result) {
 	if t.cfg.Inline {
 		t.agree(h, data, from, out)
 	}
-	if to <= int64(h.app) {
+	if to <= int64(h.given) {
 		if len(data) > 0 {
 			out.Events |= Retransmission
 		}
 		return
 	}
-	if from < int64(h.app) {
-		data = data[int64(h.app)-from:]
-		from = int64(h.app)
+	if from < int64(h.given) {
+		data = data[int64(h.given)-from:]
+		from = int64(h.given)
 	}
 	if len(data) == 0 {
 		return
@@ -84,7 +84,7 @@ func (t *Tracker) agree(h *half, data []byte, from int64, out *Result) {
 	}
 }
 
-// insert keeps data at offset from, at or behind h.app, of a segment that began at start.
+// insert keeps data at offset from, at or behind h.given, of a segment that began at start.
 func (t *Tracker) insert(h *half, from uint64, start int64, data []byte, out *Result) {
 	to := from + uint64(len(data))
 	if from > h.edge {

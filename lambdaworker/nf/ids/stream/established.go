@@ -37,13 +37,13 @@ func (t *Tracker) transfer(s *session, g *Segment, o *options, out *Result) {
 		out.Events |= BadAck
 		return
 	}
-	if n <= 1 && at == h.next-1 && g.Flags&fin == 0 && at.geq(h.isn+1) && h.acked == h.next {
+	if n <= 1 && at == h.next-1 && g.Flags&fin == 0 && at.geq(h.isn+1) && h.acked.geq(h.next) {
 		out.Events |= KeepAlive
 		out.Accepted = true
 		t.acknowledge(s, h, r, g)
 		return
 	}
-	if n > 0 && (at + n).lt(h.acked) {
+	if n > 0 && (at + n).lt(h.acked) && (at + n).leq(h.next) {
 		out.Events |= OutOfWindow | Retransmission
 		if !t.cfg.Inline { // inline a retransmission may still carry other bytes than what was inspected
 			return
@@ -93,9 +93,6 @@ func (t *Tracker) acknowledge(s *session, h, r *half, g *Segment) {
 	}
 	if n.gt(r.acked) {
 		r.acked = n
-	}
-	if n.gt(r.next) {
-		r.next = n
 	}
 	if e := n + seq(g.Window)<<h.wscale; e.gt(r.right) {
 		r.right = e

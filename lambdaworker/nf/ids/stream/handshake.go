@@ -128,7 +128,7 @@ func (t *Tracker) inSynSent(s *session, g *Segment, o *options, out *Result) {
 		}
 		if c.next != seq(g.Ack) { // fast open refused: the data will come again
 			t.drop(c)
-			c.edge, c.next = 0, seq(g.Ack)
+			c.given, c.edge, c.next = c.app, c.app, seq(g.Ack)
 		}
 		out.Accepted = true
 		t.server(s, g, o)

@@ -8,6 +8,8 @@ type Chunk struct {
 	Offset uint64 // of Data[0] or of the gap in the direction's stream, from 0
 	Gap    uint64 // bytes that were lost, of which Data has nothing
 	End    bool   // nothing follows: FIN or RST, or Flush
+	Last   bool   // nothing follows Data, as far as is known: the end
+	Broken bool   // a gap follows Data
 }
 
 // limit is the offset up to which contiguous bytes may be handed out.
@@ -40,6 +42,9 @@ func (t *Tracker) Next(flow uint32, dir proto.Dir, c *Chunk) bool {
 		if !h.watch {
 			h.raw = to
 		}
+		h.given = max(h.given, to)
+		c.Broken = t.gap(h) > 0
+		c.Last = !c.Broken && t.atEnd(h)
 		return true
 	}
 	if n := t.gap(h); n > 0 {
@@ -47,7 +52,7 @@ func (t *Tracker) Next(flow uint32, dir proto.Dir, c *Chunk) bool {
 		t.skip(h, n)
 		return true
 	}
-	if h.finSeen && h.app >= h.fin || h.flushed || h.deep && h.app >= uint64(t.cfg.Depth) {
+	if t.atEnd(h) {
 		c.End = true
 		h.ended = true
 		return true
@@ -56,12 +61,28 @@ func (t *Tracker) Next(flow uint32, dir proto.Dir, c *Chunk) bool {
 	return false
 }
 
-// gap returns how many bytes at h.app will never come: the receiver has acknowledged beyond them, or the flow is at its end.
+// atEnd reports whether what was handed out is all there will be, but for gaps.
+func (t *Tracker) atEnd(h *half) bool {
+	return h.finSeen && h.app >= h.fin || h.flushed || h.deep && h.app >= uint64(t.cfg.Depth)
+}
+
+// Unread gives the last n bytes of the chunk that Next returned just now back: they come again, with those behind them.
+func (t *Tracker) Unread(flow uint32, dir proto.Dir, n int) {
+	h := &t.sessions[flow].half[dir]
+	h.app -= uint64(n)
+	if !h.watch {
+		h.raw = h.app
+	}
+}
+
+// gap returns how many bytes at h.app will never come: the receiver has acknowledged beyond them, or the flow is at its end. An
+// acknowledgement of what nobody was seen to send says nothing as long as nothing lies behind: it may be forged, and the bytes be
+// on their way.
 func (t *Tracker) gap(h *half) uint64 {
 	if h.edge > h.app {
 		return 0
 	}
-	to := h.ackedOffset()
+	to, ahead := h.ackedOffset(), h.acked.gt(h.next)
 	if t.cfg.Depth > 0 {
 		to = min(to, uint64(t.cfg.Depth))
 	}
@@ -70,13 +91,13 @@ func (t *Tracker) gap(h *half) uint64 {
 		for ; i != 0; i = t.pool[i-1].next {
 			if g := &t.pool[i-1]; g.start > h.app {
 				if h.flushed || to > g.start {
-					to = g.start
+					to, ahead = g.start, false
 				}
 				break
 			}
 		}
 	}
-	if to <= h.app {
+	if ahead || to <= h.app {
 		return 0
 	}
 	return to - h.app
@@ -87,6 +108,7 @@ func (t *Tracker) skip(h *half, n uint64) {
 	t.stats.GapBytes += n
 	at := h.app
 	h.app += n
+	h.given = max(h.given, h.app)
 	h.edge = max(h.edge, h.app)
 	t.advance(h)
 	switch {

@@ -32,11 +32,12 @@ type session struct {
 
 // half is one sender's stream. Offsets count its bytes from 0, the first behind the SYN or the first seen.
 type half struct {
-	isn, next, acked seq    // next: behind the highest byte sent, FIN included; acked: highest acknowledgement of it
+	isn, next, acked seq    // next: behind the highest byte seen, FIN included; acked: highest acknowledgement, which may be ahead of it
 	right            seq    // right edge of the window that the receiver offers
 	base             seq    // sequence number at offset baseOff
 	baseOff          uint64 // where buf begins
 	app              uint64 // handed out by Next up to here
+	given            uint64 // and once up to here, but given back from app on: nothing before it changes any more
 	edge             uint64 // contiguous up to here
 	raw              uint64 // shown by Raw up to here
 	breakAt, breakTo uint64 // a gap that Raw has not crossed yet, if breakAt < breakTo

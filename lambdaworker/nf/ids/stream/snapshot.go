@@ -7,13 +7,13 @@ import (
 )
 
 // stateVersion is the first byte of an exported session; a change of the layout changes it.
-const stateVersion = 1
+const stateVersion = 2
 
-// A session's bytes: version, phase, flags (2 bytes), other, then both halves: five sequence numbers, eight offsets of 8
+// A session's bytes: version, phase, flags (2 bytes), other, then both halves: five sequence numbers, nine offsets of 8
 // bytes, tsval, wscale, flags (2 bytes), number of segments, each start and end, number of bytes, bytes. Little-endian.
 const (
 	headState = 8
-	halfState = 5*4 + 8*8 + 4 + 1 + 2 + 4
+	halfState = 5*4 + 9*8 + 4 + 1 + 2 + 4
 )
 
 // AppendState appends all that is known of flow, waiting bytes included, as versioned bytes to b; nothing if there is no session.
@@ -37,7 +37,7 @@ func (t *Tracker) AppendState(flow uint32, b []byte) []byte {
 		for _, v := range [...]seq{h.isn, h.next, h.acked, h.right, base} {
 			b = le.AppendUint32(b, uint32(v))
 		}
-		for _, v := range [...]uint64{baseOff, h.app, h.edge, h.raw, h.breakAt, h.breakTo, h.floor, h.fin} {
+		for _, v := range [...]uint64{baseOff, h.app, h.given, h.edge, h.raw, h.breakAt, h.breakTo, h.floor, h.fin} {
 			b = le.AppendUint64(b, v)
 		}
 		b = le.AppendUint32(b, h.tsval)
@@ -87,7 +87,7 @@ func (t *Tracker) apply(s *session, b []byte) bool {
 		for _, v := range [...]*seq{&h.isn, &h.next, &h.acked, &h.right, &h.base} {
 			*v, b = seq(le.Uint32(b)), b[4:]
 		}
-		for _, v := range [...]*uint64{&h.baseOff, &h.app, &h.edge, &h.raw, &h.breakAt, &h.breakTo, &h.floor, &h.fin} {
+		for _, v := range [...]*uint64{&h.baseOff, &h.app, &h.given, &h.edge, &h.raw, &h.breakAt, &h.breakTo, &h.floor, &h.fin} {
 			*v, b = le.Uint64(b), b[8:]
 		}
 		h.tsval, h.wscale = le.Uint32(b), min(b[4], 14)
@@ -121,7 +121,7 @@ func (t *Tracker) apply(s *session, b []byte) bool {
 func (h *half) sound(segs []byte, size uint64) bool {
 	const far = 1 << 62
 	end := h.baseOff + size
-	if h.baseOff > far || h.edge > far || h.app > h.edge || h.baseOff > h.app || h.raw > h.edge || h.breakTo > h.app || h.floor > h.app || h.fin > far {
+	if h.baseOff > far || h.edge > far || h.app > h.given || h.given > h.edge || h.baseOff > h.app || h.raw > h.edge || h.breakTo > h.app || h.floor > h.app || h.fin > far {
 		return false
 	}
 	if h.edge > h.app && h.edge > end || h.breakAt < h.breakTo && (h.breakAt < h.raw || h.breakAt > end) || h.watch && !h.ignored && h.raw < h.baseOff {
