@@ -1,5 +1,6 @@
 # make build   both binaries, static: bin/granule, bin/bootstrap (this machine)
 # make artifact  what Lambda takes: dist/bootstrap-{amd64,arm64}.zip, for provided.al2023
+# make deb     the Debian package, reproducible: dist/granule_VERSION_amd64.deb
 # make demo    the whole thing on this machine, in namespaces of its own
 # make test    every test; what needs root and has none is skipped by name
 # make check   formatting, go.mod, vet, lint, generated files, every benchmark once, every fuzz target for a moment
@@ -12,7 +13,7 @@ LDFLAGS  := -s -w -X main.version=$(shell git describe --tags --always --dirty 2
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 LINT     := bin/tools/golangci-lint
 
-.PHONY: build artifact demo test check bench fuzz clean
+.PHONY: build artifact deb demo test check bench fuzz clean
 build:
 	$(BUILD) -o bin/granule ./gateway
 	$(BUILD) -tags lambda.norpc -o bin/bootstrap ./lambdaworker
@@ -21,6 +22,9 @@ artifact:
 	for arch in amd64 arm64; do \
 	  GOOS=linux GOARCH=$$arch $(BUILD) -tags lambda.norpc -o dist/$$arch/bootstrap ./lambdaworker && \
 	  $(GO) run ./perf/lambdazip dist/$$arch/bootstrap dist/bootstrap-$$arch.zip || exit 1; done
+
+deb:
+	deploy/package/build.sh
 
 demo: build
 	bin/granule demo --bootstrap bin/bootstrap

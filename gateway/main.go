@@ -37,6 +37,9 @@ type exitCode int
 // Error implements error.
 func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
+// extra are commands of builds with a tag.
+var extra []func() *cobra.Command
+
 func root() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:           "granule",
@@ -45,6 +48,9 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(runCommand(), statusCommand(), topCommand(), doctorCommand(), checkCommand(), replayCommand(), demoCommand())
+	cmd.AddCommand(runCommand(), statusCommand(), topCommand(), doctorCommand(), checkCommand(), replayCommand(), demoCommand(), pktgenCommand())
+	for _, c := range extra {
+		cmd.AddCommand(c())
+	}
 	return cmd
 }

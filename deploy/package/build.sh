@@ -19,7 +19,7 @@ make build artifact
 out=dist/package
 rm -rf "$out" && mkdir -p "$out/man" "$out/completion"
 cp bin/granule bin/bootstrap "$out/"
-bin/granule man "$out/man"
+go run -tags man -ldflags "-X main.version=$VERSION" ./gateway man "$out/man"
 gzip -9nf "$out"/man/*.1
 bin/granule completion bash > "$out/completion/granule.bash"
 bin/granule completion zsh > "$out/completion/_granule"
