@@ -16,7 +16,7 @@ import (
 type script struct{}
 
 func (script) Needs() nf.Needs {
-	return nf.Needs{Reads: nf.Whole, Writes: nf.Whole, Injects: true, Flows: true}
+	return nf.Needs{Reads: nf.Full, Writes: nf.Full, Injects: true, Flows: true}
 }
 
 func (script) Process(*nf.Batch) {}

@@ -28,7 +28,7 @@ const (
 
 type obedient struct{ seen int64 }
 
-func (*obedient) Needs() nf.Needs { return nf.Needs{Reads: nf.Whole, Writes: nf.Whole, Injects: true} }
+func (*obedient) Needs() nf.Needs { return nf.Needs{Reads: nf.Full, Writes: nf.Full, Injects: true} }
 func (o *obedient) Report(r *nf.Report) {
 	r.Counters["packets"] = o.seen
 }

@@ -127,7 +127,7 @@ func greet(ctx context.Context, c net.Conn, inv *wire.Invocation, shard uint16) 
 			return nil, nil, err
 		}
 	}
-	in := record.NewInbox(session.Open, wire.MaxBatch, readGulp)
+	in := record.NewInbox(session.Open, wire.MaxBatch, readChunk)
 	if !inv.TLS {
 		h, body, err := readFrame(c, in)
 		if err != nil {

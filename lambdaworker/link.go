@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	readGulp = 256 << 10
+	readChunk = 256 << 10
 	// flushPackets is how many answered packets wait at most for the batches behind them that were read with them.
 	flushPackets = 64
 	flushBytes   = 64 << 10
@@ -23,7 +23,7 @@ type link struct {
 	seal     *record.Sealer
 	in       *record.Inbox
 	pipeline *nf.Pipeline
-	idle     time.Duration // 0: silence is no reason
+	idle     time.Duration // how long the gateway may say nothing; 0: for ever
 
 	out    []byte // frames to be sealed
 	sealed []byte
@@ -46,7 +46,7 @@ type link struct {
 	refused  uint64 // imports of which a function refused something
 	refusal  string // what, the first time
 
-	silence silence
+	clock packetClock
 
 	packets, batches, sent uint64
 	reason                 Reason
@@ -65,7 +65,7 @@ func newLink(c *socket, seal *record.Sealer, in *record.Inbox, p *nf.Pipeline, i
 // drain tells the gateway that this worker will be gone at t; it goes on answering.
 func (l *link) drain(t time.Time) { l.drainAt.Store(max(t.UnixNano(), 1)) }
 
-// leave ends serve within a glance.
+// leave ends serve within ioTimeout.
 func (l *link) leave() { l.leaving.Store(true) }
 
 // serve answers batches until the connection ends.
@@ -80,180 +80,6 @@ func (l *link) serve() {
 	}
 	l.goodbye()
 	l.conn.close()
-}
-
-// read waits for the gateway, at most until it is time to look up.
-func (l *link) read() {
-	if at := l.drainAt.Load(); at != 0 && !l.drained {
-		l.drained = true
-		l.out = wire.AppendTime(l.out, wire.TypeDrain, at, credit)
-		if !l.flush() {
-			return
-		}
-	}
-	if l.leaving.Load() {
-		l.end(ReasonDeadline, "")
-		return
-	}
-	n, errno := l.conn.read(l.in.Space())
-	switch {
-	case n > 0:
-		l.quiet = time.Time{}
-		fault := l.in.Filled(n)
-		l.frames() // those that came before the fault, too
-		switch fault {
-		case record.FaultNone:
-		case record.FaultClosed:
-			l.end(ReasonClosed, "")
-		default:
-			l.end(ReasonFormat, "record: "+fault.String())
-		}
-	case passing(errno):
-		if l.idle > 0 && l.silentFor() > l.idle {
-			l.end(ReasonIdle, "nothing from the gateway for "+l.idle.String())
-		}
-	case errno != 0:
-		l.end(ReasonLost, "read: "+errno.Error())
-	default:
-		l.end(ReasonLost, "the gateway closed the connection without a word")
-	}
-}
-
-// silentFor is how long reads have found nothing.
-func (l *link) silentFor() time.Duration {
-	if l.quiet.IsZero() {
-		l.quiet = time.Now()
-	}
-	return time.Since(l.quiet)
-}
-
-// frames handles every whole frame that has been read.
-func (l *link) frames() {
-	for l.reason == "" {
-		b := l.in.Bytes()
-		if len(b) < wire.HeaderSize {
-			return
-		}
-		h, fault := wire.ParseHeader(b)
-		if fault == wire.FaultNone && h.Type.Known() && !h.Type.FromGateway() {
-			fault = wire.FaultDirection
-		}
-		size := wire.HeaderSize + int(h.Length)
-		if fault == wire.FaultNone {
-			if len(b) < size {
-				l.in.Need(size)
-				return
-			}
-			fault = l.frame(h, b[wire.HeaderSize:size])
-		}
-		if fault != wire.FaultNone {
-			l.out = wire.AppendBye(l.out, wire.ByeFormat, fault)
-			l.end(ReasonFormat, "frame: "+fault.String())
-			return
-		}
-		l.in.Consume(size)
-		if l.answered >= flushPackets || len(l.out) >= flushBytes {
-			l.flush()
-		}
-	}
-}
-
-func (l *link) frame(h wire.Header, body []byte) wire.Fault {
-	switch h.Type {
-	case wire.TypeBatch:
-		return l.work(h, body)
-	case wire.TypePing:
-		t, fault := wire.ParseTime(body)
-		if fault == wire.FaultNone {
-			l.out = wire.AppendTime(l.out, wire.TypePong, t, credit)
-		}
-		return fault
-	case wire.TypeReportRequest:
-		l.report(h.Sequence)
-	case wire.TypeRetire:
-		l.retired = true
-	case wire.TypeBye:
-		reason, theirs, fault := wire.ParseBye(body)
-		if fault == wire.FaultNone {
-			l.farewell(reason, theirs)
-		}
-		return fault
-	case wire.TypeState:
-		l.importState(body, h.Flags&wire.FlagMore != 0)
-	}
-	return wire.FaultNone
-}
-
-func (l *link) farewell(reason wire.ByeReason, theirs wire.Fault) {
-	switch reason {
-	case wire.ByeDone:
-		l.end(ReasonClosed, "")
-	case wire.ByeFormat:
-		l.end(ReasonFormat, "the gateway rejected a frame: "+theirs.String())
-	default:
-		l.end(ReasonClosed, "the gateway said "+reason.String())
-	}
-}
-
-// flush seals what waits and writes it; it reports false when the connection has ended.
-func (l *link) flush() bool {
-	if len(l.out) == 0 {
-		return true
-	}
-	l.sealed = l.seal.Append(l.sealed[:0], l.out)
-	l.out, l.answered = l.out[:0], 0
-	if l.seal.Worn() {
-		l.end(ReasonFailed, "record: "+record.FaultWorn.String())
-		return false
-	}
-	var stuck time.Time
-	for rest := l.sealed; len(rest) > 0; {
-		n, errno := l.conn.write(rest)
-		l.sent += uint64(n)
-		rest = rest[n:]
-		if errno == 0 {
-			stuck = time.Time{}
-			continue
-		}
-		if stuck.IsZero() {
-			stuck = time.Now()
-		}
-		l.cut = true // should this be the end
-		switch {
-		case !passing(errno):
-			l.end(ReasonLost, "write: "+errno.Error())
-		case l.leaving.Load():
-			l.end(ReasonDeadline, "")
-		case l.idle > 0 && time.Since(stuck) > l.idle:
-			l.end(ReasonIdle, "the gateway took nothing for "+l.idle.String())
-		default:
-			continue
-		}
-		return false
-	}
-	l.cut = false
-	return true
-}
-
-// goodbye says why the connection ends, where the other side still listens.
-func (l *link) goodbye() {
-	if l.cut { // nothing can follow half a record
-		return
-	}
-	switch l.reason {
-	case ReasonRetired:
-		l.out = wire.AppendBye(l.out, wire.ByeDone, wire.FaultNone)
-	case ReasonDeadline:
-		l.out = wire.AppendBye(l.out, wire.ByeDeadline, wire.FaultNone)
-	case ReasonIdle:
-		l.out = wire.AppendBye(l.out, wire.ByeIdle, wire.FaultNone)
-	case ReasonFormat, ReasonFailed:
-	default:
-		return
-	}
-	l.sealed = l.seal.Close(l.seal.Append(l.sealed[:0], l.out))
-	n, _ := l.conn.write(l.sealed) // as far as it goes at once, or nearly
-	l.sent += uint64(n)
 }
 
 // end notes the first reason only.

@@ -40,7 +40,7 @@ func bareLink(t testing.TB, nfs ...nf.BundleNF) (*link, net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newLink(c, s.Seal, record.NewInbox(s.Open, wire.MaxBatch, readGulp), p, 0), theirs
+	return newLink(c, s.Seal, record.NewInbox(s.Open, wire.MaxBatch, readChunk), p, 0), theirs
 }
 
 func batchOf(sequence uint32, packets ...[]byte) []byte {

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// socket is a connection as a link uses it: reads and writes that wait in the kernel, at most for a glance.
+// socket is a connection as a link uses it: reads and writes that wait in the kernel, for at most ioTimeout.
 //
 // The system calls are raw: Go's scheduler is not told, so the link keeps its P while it waits, and a packet is not met by a
 // poller that has to find a goroutine, which has to find a thread. Whoever has to stop the world interrupts the wait by the
@@ -32,7 +32,7 @@ func newSocket(c net.Conn) (*socket, error) {
 		return nil, err
 	}
 	s := &socket{file: file, fd: file.Fd()} // which makes it blocking
-	limit := unix.NsecToTimeval(glance.Nanoseconds())
+	limit := unix.NsecToTimeval(ioTimeout.Nanoseconds())
 	for _, option := range [...]int{unix.SO_RCVTIMEO, unix.SO_SNDTIMEO} {
 		if err := unix.SetsockoptTimeval(int(s.fd), unix.SOL_SOCKET, option, &limit); err != nil {
 			_ = file.Close()
@@ -42,7 +42,7 @@ func newSocket(c net.Conn) (*socket, error) {
 	return s, nil
 }
 
-// read waits for bytes, at most for a glance: that is EAGAIN, or EINTR. 0 bytes and no error are the end.
+// read waits for bytes, for at most ioTimeout: that is EAGAIN, or EINTR. 0 bytes and no error are the end.
 func (s *socket) read(b []byte) (int, unix.Errno) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, s.fd, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)
 	if errno != 0 {
@@ -51,7 +51,7 @@ func (s *socket) read(b []byte) (int, unix.Errno) {
 	return int(n), 0
 }
 
-// write waits for room, at most for a glance, and may take a part only.
+// write waits for room, for at most ioTimeout, and may take a part only.
 func (s *socket) write(b []byte) (int, unix.Errno) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, s.fd, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_NOSIGNAL, 0, 0)
 	if errno != 0 {
@@ -62,8 +62,8 @@ func (s *socket) write(b []byte) (int, unix.Errno) {
 
 func (s *socket) close() { _ = s.file.Close() }
 
-// passing reports that nothing has happened, rather than something bad.
-func passing(errno unix.Errno) bool { return errno == unix.EAGAIN || errno == unix.EINTR }
+// transient reports that nothing has happened, rather than something bad.
+func transient(errno unix.Errno) bool { return errno == unix.EAGAIN || errno == unix.EINTR }
 
-// glance is how long a link waits before it looks up: for a deadline, for a gateway that has been silent too long.
-const glance = 50 * time.Millisecond
+// ioTimeout is how long a link waits before it looks up: for a deadline, for a gateway that has been silent too long.
+const ioTimeout = 50 * time.Millisecond

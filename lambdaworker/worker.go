@@ -71,7 +71,7 @@ func (w *worker) run(ctx context.Context, inv *wire.Invocation) (Summary, error)
 		return Summary{}, err
 	}
 	links, err := joinAll(ctx, inv, pipelines)
-	inv.Zero() // burnt
+	inv.Zero() // the token is used
 	if err != nil {
 		return Summary{}, err
 	}

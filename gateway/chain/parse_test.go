@@ -22,7 +22,7 @@ func init() {
 	for name, needs := range map[string]nf.Needs{
 		"probe":         {Reads: nf.Headers},
 		"probe-inside":  {Reads: nf.Headers, Writes: nf.Headers, Affinity: nf.ByInside},
-		"probe-outside": {Reads: nf.Whole, Injects: true, Affinity: nf.ByOutside},
+		"probe-outside": {Reads: nf.Full, Injects: true, Affinity: nf.ByOutside},
 	} {
 		nf.Register(nf.Type{Name: name, Doc: "for tests", New: func(s nf.Setup) (nf.NF, error) {
 			var o struct {
@@ -44,7 +44,7 @@ func init() {
 				}
 			}
 			if o.Limit < 0 {
-				file, line, column := s.Options.Position("limit")
+				file, line, column := s.Options.Pos("limit")
 				s.Warn(nf.Problem{File: file, Line: line, Column: column, Message: "the limit is below zero"})
 			}
 			return probeNF{needs}, nil

@@ -8,7 +8,7 @@ const MaxPayload = 6 << 20
 // Ships says what goes to the stage's workers for every packet.
 func Ships(n nf.Needs) string {
 	switch {
-	case n.Reads == nf.Whole || n.Writes == nf.Whole:
+	case n.Reads == nf.Full || n.Writes == nf.Full:
 		return "whole packets"
 	case n.Reads == nf.Headers:
 		return "headers"
@@ -22,7 +22,7 @@ func Returns(n nf.Needs) string {
 	switch n.Writes {
 	case nf.Headers:
 		back = "verdicts and rewritten headers"
-	case nf.Whole:
+	case nf.Full:
 		back = "verdicts and rewritten packets"
 	}
 	if n.Injects {

@@ -32,7 +32,7 @@ func init() {
 }
 
 func (*script) Needs() nf.Needs {
-	return nf.Needs{Reads: nf.Whole, Writes: nf.Whole, Injects: true, Flows: true}
+	return nf.Needs{Reads: nf.Full, Writes: nf.Full, Injects: true, Flows: true}
 }
 
 func (s *script) Process(b *nf.Batch) {
@@ -52,7 +52,7 @@ func (s *script) Process(b *nf.Batch) {
 			b.Events.Commit(eve.AppendDrop(b.Events.Room(), p, nf.DropIDS, nil, &eve.Context{Tx: -1}))
 		case 'c':
 			payload[0] = 'C'
-			b.Change(i, nf.Whole)
+			b.Change(i, nf.Full)
 		case 'i':
 			b.Inject(i, p.From, p.Data[:60])
 		case 'p':

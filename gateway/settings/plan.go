@@ -38,7 +38,7 @@ func newPlan(path string, compiled *chain.Plan, ship string) (*Plan, error) {
 		p.Chains = append(p.Chains, dataplane.Chain{Name: c.Name, First: len(p.Stages), Stages: len(c.Stages), Affinity: dataplane.Affinity(c.Affinity)})
 		for si := range c.Stages {
 			s := &c.Stages[si]
-			whole := s.Needs.Reads == nf.Whole || s.Needs.Writes == nf.Whole
+			whole := s.Needs.Reads == nf.Full || s.Needs.Writes == nf.Full
 			if whole && ship == ShipHeaders {
 				return nil, c.Place.Problem("stage %d of chain %s reads payloads, which --ship headers does not send; use --ship auto", si, c.Name)
 			}

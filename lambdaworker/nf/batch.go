@@ -80,7 +80,7 @@ func (b *Batch) Replace(i uint16, data []byte) {
 	p.Data = data
 	p.Wire = uint32(len(data))
 	packet.Parse(data, len(data), &p.Info)
-	b.Changed[i] = Whole
+	b.Changed[i] = Full
 }
 
 // Inject sends a copy of frame out of port to, when the fate of packet cause is carried out. It reports false, and

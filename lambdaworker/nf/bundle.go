@@ -82,7 +82,7 @@ func Build(b Bundle) (*Pipeline, error) {
 		return nil, all
 	}
 	if b.Idle <= 0 {
-		flows.KeepIdle(idleOf(nfs))
+		flows.KeepIdle(flowTimeout(nfs))
 	}
 	p := NewPipeline(nfs, flows, eventBytes)
 	p.OnPanic = b.Fails.verdict()

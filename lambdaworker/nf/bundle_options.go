@@ -135,9 +135,9 @@ func (o *options) check(n ast.Node, t reflect.Type, ps *Problems) {
 	}
 }
 
-// Position implements Options. key is a path such as "rules", "vars.address.HOME_NET" or "rules[1]"; of a path that is
+// Pos implements Options. key is a path such as "rules", "vars.address.HOME_NET" or "rules[1]"; of a path that is
 // not there the place of its nearest parent is returned.
-func (o *options) Position(key string) (file string, line, column int) {
+func (o *options) Pos(key string) (file string, line, column int) {
 	n, here := o.root, o.root
 	for _, part := range strings.FieldsFunc(key, func(r rune) bool { return r == '.' || r == '[' || r == ']' }) {
 		n = childOf(n, part)

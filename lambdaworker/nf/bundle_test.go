@@ -138,7 +138,7 @@ func TestOptionsPosition(t *testing.T) {
 		{"rules", 10, 12}, {"files", 11, 12}, {"files[1]", 11, 16}, {"vars", 13, 7}, {"vars.address", 13, 16},
 		{"vars.address.HOME", 13, 23}, {"gone", 10, 5}, {"vars.gone", 13, 7}, {"files[7]", 11, 12}, {"", 10, 5},
 	} {
-		if file, line, column := probed.set.Options.Position(c.key); file != "granule.yaml" || line != c.line || column != c.column {
+		if file, line, column := probed.set.Options.Pos(c.key); file != "granule.yaml" || line != c.line || column != c.column {
 			t.Errorf("%q stands at %s:%d:%d, want %d:%d", c.key, file, line, column, c.line, c.column)
 		}
 	}

@@ -41,8 +41,8 @@ func (f *fault) report(r *Report) {
 	}
 }
 
-// settle decides what function i left undecided when it panicked, and says so in an event. The function is used again for the next batch.
-func (p *Pipeline) settle(i int, b *Batch) {
+// panicked decides what function i left undecided when it panicked, and says so in an event. The function is used again for the next batch.
+func (p *Pipeline) panicked(i int, b *Batch) {
 	if p.OnPanic != Pass {
 		for _, x := range b.Live {
 			b.Drop(x, p.OnPanic)

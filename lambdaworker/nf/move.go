@@ -99,7 +99,7 @@ func (p *Pipeline) applyEntry(e *state.Entry) error {
 	}
 	if e.NF == recorderNF {
 		if p.recorder == nil {
-			return nil // flows are not told any more
+			return nil // flow events were switched off
 		}
 		return p.applyFlow(e, "flow events", p.recorder)
 	}
@@ -131,7 +131,7 @@ func (p *Pipeline) applyFlow(e *state.Entry, name string, s FlowState) error {
 	if flow == state.None {
 		return fmt.Errorf("%s: no room for a flow", name)
 	}
-	p.told[flow] = e.Seen
+	p.exported[flow] = e.Seen
 	if len(e.Data) == 0 {
 		s.ForgetFlow(flow)
 		return nil

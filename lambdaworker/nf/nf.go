@@ -39,7 +39,7 @@ type Extent uint8
 const (
 	Nothing Extent = iota
 	Headers        // link, network and transport headers; of ICMP errors the quotation too
-	Whole          // everything
+	Full           // everything
 )
 
 // Affinity says which packets must meet at one worker for the function to be right.
@@ -55,7 +55,7 @@ const (
 // Needs is what a function reads and may change, and with it what a stage has to ship.
 type Needs struct {
 	Reads    Extent
-	Writes   Extent // what Process may change in place; Whole if lengths may change
+	Writes   Extent // what Process may change in place; Full if lengths may change
 	Flows    bool   // wants Packet.Flow
 	Injects  bool   // may call Batch.Inject
 	Affinity Affinity

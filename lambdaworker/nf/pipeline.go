@@ -13,7 +13,7 @@ type Pipeline struct {
 	needs Needs
 	flows *state.Table
 	batch Batch
-	dirty []dirty // one an NF, and one for a recorder of flows
+	dirty []dirty // one per NF, and one for a recorder of flows
 
 	// OnPanic is what becomes of the packets of a batch in which a function panicked, as far as it had not dropped them: DropPanic,
 	// or Pass, which lets them go on as they stand.
@@ -21,22 +21,22 @@ type Pipeline struct {
 	// Dropped, where set, is called for each packet that a function dropped, right after the function: to write the event, say.
 	Dropped func(b *Batch, i uint16)
 
-	// A flow that is alive but whose state does not change is told again from time to time, or its replica would look idle.
-	told    []int64  // by flow: its last entry in a delta, as far as refresh has to know
-	refresh []uint32 // flows to tell again with this batch
+	// The state of a flow that is alive but does not change is exported again from time to time, or its replica would look idle.
+	exported []int64  // by flow: its last entry in a delta, as far as refresh has to know
+	refresh  []uint32 // flows to export again with this batch
 
-	faults []fault      // one an NF
+	faults []fault      // one per NF
 	gone   []packet.Key // flows that the table forgot during this batch
-	moving bool         // flows are forgotten because they moved away, which nobody has to be told
+	moving bool         // flows are forgotten because they moved away, which is no news
 
-	recorder Recorder // nil: neither flows nor statistics are told
+	recorder Recorder // nil: neither flow nor statistics events
 
-	labels []Report // one an NF, with nothing but its names: set by Build
+	labels []Report // one per NF, with nothing but its names: set by Build
 }
 
 // dirty are the flows whose state an NF changed in the running batch, each once.
 type dirty struct {
-	stamp []uint32 // one a flow: the batch in which it was noted last
+	stamp []uint32 // one per flow: the batch in which it was noted last
 	epoch uint32
 	flows []uint32
 }
@@ -44,7 +44,7 @@ type dirty struct {
 // NewPipeline makes a pipeline of functions that were set up with flows.
 func NewPipeline(nfs []NF, flows *state.Table, eventBytes int) *Pipeline {
 	p := &Pipeline{nfs: nfs, flows: flows, dirty: make([]dirty, len(nfs)), OnPanic: DropPanic, faults: make([]fault, len(nfs)), gone: make([]packet.Key, 0, 2*MaxBatch),
-		told: make([]int64, flows.Cap()), refresh: make([]uint32, 0, MaxBatch)}
+		exported: make([]int64, flows.Cap()), refresh: make([]uint32, 0, MaxBatch)}
 	for _, f := range nfs {
 		p.needs = p.needs.Merge(f.Needs())
 	}
@@ -106,9 +106,9 @@ func (p *Pipeline) Room(now int64) bool {
 	return span <= maxSpan && span >= -maxSpan
 }
 
-// toldAgain is after how many ns a flow that lives is told again at the latest, though its state has not changed: a replica that is full gives
-// up what it was told longest ago, which must not be a busy flow of a function that keeps flows for days.
-const toldAgain = int64(5 * time.Minute)
+// exportAgain is after how many ns the state of a flow that lives is exported again at the latest, though its state has not changed: a replica that is full gives
+// up what came longest ago, which must not be a busy flow of a function that keeps flows for days.
+const exportAgain = int64(5 * time.Minute)
 
 // Add appends a packet: data as carried, its length on the wire, its port, its time, its number in a capture or 0.
 // It parses the headers and finds the flow. The batch takes at most MaxBatch.
@@ -124,11 +124,11 @@ func (p *Pipeline) Add(data []byte, wire uint32, from Side, now int64, number ui
 	if p.needs.Flows && k.Kind != packet.NotIP {
 		k.Reverse = k.Info.Key(data, &k.Key)
 		k.Flow, k.NewFlow = p.flows.Get((*[6]uint64)(&k.Key), now)
-		if k.Flow != NoFlow && now-p.told[k.Flow] > min(p.flows.Idle()/4, toldAgain) {
+		if k.Flow != NoFlow && now-p.exported[k.Flow] > min(p.flows.Idle()/4, exportAgain) {
 			if !k.NewFlow {
 				p.refresh = append(p.refresh, k.Flow)
 			}
-			p.told[k.Flow] = now
+			p.exported[k.Flow] = now
 		}
 	}
 	b.Live = append(b.Live, uint16(n))
@@ -149,7 +149,7 @@ func (p *Pipeline) Run() *Batch {
 		}
 		b.nf, b.dropped = i, false
 		if !p.process(f, b) {
-			p.settle(i, b)
+			p.panicked(i, b)
 		}
 		if b.dropped {
 			live := b.Live[:0]

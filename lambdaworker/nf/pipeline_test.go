@@ -30,7 +30,7 @@ func newScripted(name string, flows int) *scripted {
 	return &scripted{name: name, count: make([]byte, flows), frame: make([]byte, 60)}
 }
 
-func (s *scripted) Needs() nf.Needs { return nf.Needs{Reads: nf.Whole, Flows: true, Injects: true} }
+func (s *scripted) Needs() nf.Needs { return nf.Needs{Reads: nf.Full, Flows: true, Injects: true} }
 
 func (s *scripted) Process(b *nf.Batch) {
 	for _, i := range b.Live {
@@ -180,7 +180,7 @@ func TestReplacedBytesAreParsed(t *testing.T) {
 	k := udp(1, "replace").Packet()
 	p.Add(k.Data, k.Wire, k.From, k.Time, 0)
 	p.Run()
-	if q := &b.Packets[0]; q.Proto != packet.ProtoTCP || q.DstPort != 8 || q.Wire != uint32(len(q.Data)) || b.Changed[0] != nf.Whole {
+	if q := &b.Packets[0]; q.Proto != packet.ProtoTCP || q.DstPort != 8 || q.Wire != uint32(len(q.Data)) || b.Changed[0] != nf.Full {
 		t.Errorf("after Replace the packet is %+v, changed %d", q.Info, b.Changed[0])
 	}
 }

@@ -2,7 +2,7 @@ package nf
 
 import "github.com/granule-nf/granule/lambdaworker/state"
 
-// Recorder raises the events that belong to no function: drops, flows, statistics. Package record is it; nf can't import it, because
+// Recorder raises the events that belong to no function: drops, flows, statistics. Package flowlog is it; nf can't import it, because
 // lines are written with nf's packets.
 type Recorder interface {
 	FlowState
@@ -13,8 +13,8 @@ type Recorder interface {
 	Dropped(b *Batch, i uint16)
 	// Ended is told of a flow that the table is about to forget; not of one that moved to another worker.
 	Ended(b *Batch, flow uint32)
-	// Quiet raises what is due at b.Now though no packet came; Flush all that is still to be said, because none will come.
-	Quiet(b *Batch)
+	// Tick raises what is due at b.Now though no packet came; Flush all that is still to be said, because none will come.
+	Tick(b *Batch)
 	Flush(b *Batch)
 }
 
@@ -28,7 +28,7 @@ type RecorderSetup struct {
 
 var newRecorder func(RecorderSetup) Recorder
 
-// RegisterRecorder makes the recorder known, which package record does when it is imported.
+// RegisterRecorder makes the recorder known, which package flowlog does when it is imported.
 func RegisterRecorder(f func(RecorderSetup) Recorder) { newRecorder = f }
 
 // recorderNF stands for the recorder where entries of state name a function.
@@ -55,12 +55,12 @@ func (p *Pipeline) record(b *Bundle) {
 	}
 }
 
-// Quiet tells the recorder the time when no packet does. The batch returned has no packets; its Events hold what was due.
-func (p *Pipeline) Quiet(now int64) *Batch {
+// Tick tells the recorder the time when no packet does. The batch returned has no packets; its Events hold what was due.
+func (p *Pipeline) Tick(now int64) *Batch {
 	b := p.Start()
 	b.Now = now
 	if p.recorder != nil {
-		p.recorder.Quiet(b)
+		p.recorder.Tick(b)
 	}
 	return b
 }

@@ -21,8 +21,8 @@ type Options interface {
 	// Decode fills v, a pointer to a struct with yaml tags. Unknown keys, wrong types and missing values are errors with
 	// file, line and column.
 	Decode(v any) error
-	// Position returns where the value of key stands in granule.yaml, for errors about its meaning.
-	Position(key string) (file string, line, column int)
+	// Pos returns where the value of key stands in granule.yaml, for errors about its meaning.
+	Pos(key string) (file string, line, column int)
 }
 
 // Problem is something wrong in a file that a person wrote.

@@ -43,7 +43,7 @@ func New(s nf.Setup) (nf.NF, error) {
 	}
 	var bad nf.Problems
 	say := func(key, format string, a ...any) {
-		file, line, column := s.Options.Position(key)
+		file, line, column := s.Options.Pos(key)
 		bad = append(bad, nf.Problem{File: file, Line: line, Column: column, Message: fmt.Sprintf(format, a...)})
 	}
 	if o.Average < 100*time.Millisecond || o.Average > time.Hour {

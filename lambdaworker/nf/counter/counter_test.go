@@ -298,8 +298,8 @@ func FuzzApplyShared(f *testing.F) {
 
 type none struct{}
 
-func (none) Decode(any) error                   { return nil }
-func (none) Position(string) (string, int, int) { return "", 0, 0 }
+func (none) Decode(any) error              { return nil }
+func (none) Pos(string) (string, int, int) { return "", 0, 0 }
 
 func TestREADME(t *testing.T) {
 	for _, stage := range nftest.README(t, nil) {

@@ -77,7 +77,7 @@ func (o textOptions) Decode(v any) error {
 	return yaml.UnmarshalWithOptions([]byte(o), v, yaml.Strict())
 }
 
-func (o textOptions) Position(string) (string, int, int) { return "granule.yaml", 1, 1 }
+func (o textOptions) Pos(string) (string, int, int) { return "granule.yaml", 1, 1 }
 
 // bench is a firewall in a pipeline of its own.
 type bench struct {

@@ -30,7 +30,7 @@ func readOptions(from nf.Options) (*options, error) {
 	}
 	var ps nf.Problems
 	wrong := func(key, format string, a ...any) {
-		file, line, col := from.Position(key)
+		file, line, col := from.Pos(key)
 		ps = append(ps, nf.Problem{File: file, Line: line, Column: col, Message: "firewall: " + fmt.Sprintf(format, a...)})
 	}
 	if o.Rules == "" {

@@ -169,7 +169,7 @@ type optionsText string
 
 func (o optionsText) Decode(v any) error { return yaml.Unmarshal([]byte(o), v) }
 
-func (o optionsText) Position(string) (string, int, int) { return "test.yaml", 1, 1 }
+func (o optionsText) Pos(string) (string, int, int) { return "test.yaml", 1, 1 }
 
 // instance makes a function without a pipeline.
 func instance(t testing.TB, rules, more string, flows int) *IDS {

@@ -132,9 +132,9 @@ func (n *IDS) Rules() Summary { return n.summary }
 
 // Needs implements nf.NF.
 func (n *IDS) Needs() nf.Needs {
-	w := nf.Needs{Reads: nf.Whole, Flows: true}
+	w := nf.Needs{Reads: nf.Full, Flows: true}
 	if n.ips {
-		w.Writes, w.Injects = nf.Whole, true
+		w.Writes, w.Injects = nf.Full, true
 	}
 	return w
 }

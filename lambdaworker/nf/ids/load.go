@@ -62,7 +62,7 @@ func warn(s *nf.Setup, p nf.Problem) {
 }
 
 func missing(s *nf.Setup, key, name string, err error) error {
-	file, line, column := s.Options.Position(key)
+	file, line, column := s.Options.Pos(key)
 	return nf.Problem{File: file, Line: line, Column: column, Message: fmt.Sprintf("%s can't be read: %v", name, err)}
 }
 

@@ -30,7 +30,7 @@ type vars struct {
 
 func (o *options) validate(s *nf.Setup) error {
 	bad := func(key, format string, a ...any) error {
-		file, line, column := s.Options.Position(key)
+		file, line, column := s.Options.Pos(key)
 		return nf.Problem{File: file, Line: line, Column: column, Message: fmt.Sprintf(format, a...)}
 	}
 	switch {

@@ -138,7 +138,7 @@ func (n *IDS) tcp(handle uint32, f *flow) {
 		if n.ips {
 			h := packet.TCPHeader(p.Data[p.L4:min(int(p.End), len(p.Data))])
 			h.SetChecksum(n.v.Src, n.v.Dst)
-			n.b.Change(n.i, nf.Whole)
+			n.b.Change(n.i, nf.Full)
 		}
 	}
 	f.tracked, f.last = true, p.Time

@@ -66,7 +66,7 @@ func New(s nf.Setup) (nf.NF, error) {
 	}
 	var bad nf.Problems
 	say := func(key, format string, a ...any) {
-		file, line, column := s.Options.Position(key)
+		file, line, column := s.Options.Pos(key)
 		bad = append(bad, nf.Problem{File: file, Line: line, Column: column, Message: fmt.Sprintf(format, a...)})
 	}
 	l := &Balancer{service: netip.AddrPortFrom(o.Address, o.Port), seed: s.Seed, records: translate.New(s.Flows), flows: s.Flows}

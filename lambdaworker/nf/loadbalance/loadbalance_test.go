@@ -188,7 +188,7 @@ func (o literal) Decode(v any) error {
 	return nil
 }
 
-func (literal) Position(string) (string, int, int) { return "", 0, 0 }
+func (literal) Pos(string) (string, int, int) { return "", 0, 0 }
 
 // What the paper promises: even shares, weights, and few changes when a backend goes.
 func TestMaglev(t *testing.T) {

@@ -46,7 +46,7 @@ func New(s nf.Setup) (nf.NF, error) {
 	}
 	var bad nf.Problems
 	say := func(key, format string, a ...any) {
-		file, line, column := s.Options.Position(key)
+		file, line, column := s.Options.Pos(key)
 		bad = append(bad, nf.Problem{File: file, Line: line, Column: column, Message: fmt.Sprintf(format, a...)})
 	}
 	if len(o.Addresses) == 0 || len(o.Addresses) > 256 {
@@ -87,9 +87,9 @@ func (n *NAT) Needs() nf.Needs {
 	return nf.Needs{Reads: nf.Headers, Writes: nf.Headers, Flows: true, Affinity: nf.ByOutside}
 }
 
-// Idle keeps translations for 2 hours and 4 minutes of silence, as RFC 5382 (REQ-5) asks for established TCP connections, whose ends
+// FlowTimeout keeps translations for 2 hours and 4 minutes of silence, as RFC 5382 (REQ-5) asks for established TCP connections, whose ends
 // may send a keep-alive every two hours.
-func (n *NAT) Idle() int64 { return int64(124 * time.Minute) }
+func (n *NAT) FlowTimeout() time.Duration { return 124 * time.Minute }
 
 // Process rewrites what goes out and what comes back.
 func (n *NAT) Process(b *nf.Batch) {

@@ -30,7 +30,7 @@ func New(s nf.Setup) (nf.NF, error) {
 		return nil, err
 	}
 	if f.options.Limit == 0 {
-		file, line, column := s.Options.Position("limit")
+		file, line, column := s.Options.Pos("limit")
 		return nil, nf.Problem{File: file, Line: line, Column: column, Message: "limit is 0, which drops everything; expected 1 or more"}
 	}
 	f.passed = make([]uint32, s.Flows.Cap())

@@ -56,7 +56,7 @@ func New(s nf.Setup) (nf.NF, error) {
 	l := &Limiter{flows: s.Flows}
 	var bad nf.Problems
 	say := func(key, format string, a ...any) {
-		file, line, column := s.Options.Position(key)
+		file, line, column := s.Options.Pos(key)
 		bad = append(bad, nf.Problem{File: file, Line: line, Column: column, Message: fmt.Sprintf(format, a...)})
 	}
 	l.side(&o, say)

@@ -1,10 +1,10 @@
-// Package record raises the events of a stage that belong to none of its functions: a drop for each packet that a function dropped and
+// Package flowlog raises the events of a stage that belong to none of its functions: a drop for each packet that a function dropped and
 // did not tell of itself, a flow when it has ended, statistics every eight seconds. They are Suricata's types with its fields, so
 // that what reads its eve.json reads them.
 //
 // Everything is bounded: a record a flow, made with the stage; lines that find no room are lost and counted, as all events are. It has no clock
 // but the packets'. A flow's record is state of the flow and moves with it.
-package record
+package flowlog
 
 import (
 	"fmt"
@@ -25,7 +25,7 @@ type Recorder struct {
 	table  *state.Table
 	flows  []flow // by handle; empty where flow events are off
 	cursor uint32 // of the sweep
-	untold []uint32
+	unsent []uint32
 
 	mark   int // where the lines of the batch at hand begin
 	alerts uint64
@@ -38,7 +38,7 @@ func New(s nf.RecorderSetup) *Recorder {
 	r := &Recorder{name: fmt.Sprintf("%s/%d", s.Chain, s.Stage), table: s.Flows}
 	if s.Events.Has(nf.EventFlow) {
 		r.flows = make([]flow, s.Flows.Cap())
-		r.untold = make([]uint32, 0, maxUntold)
+		r.unsent = make([]uint32, 0, maxUnsent)
 	}
 	r.stats.on = s.Events.Has(nf.EventStats)
 	return r
@@ -60,10 +60,10 @@ func (r *Recorder) Arrived(b *nf.Batch) {
 	if r.stats.on {
 		r.stats.count(b)
 	}
-	for _, handle := range r.untold {
+	for _, handle := range r.unsent {
 		b.Touch(handle)
 	}
-	r.untold = r.untold[:0]
+	r.unsent = r.unsent[:0]
 	if len(r.flows) > 0 {
 		for i := range b.Packets {
 			p := &b.Packets[i]
@@ -92,14 +92,14 @@ func (r *Recorder) Judged(b *nf.Batch) {
 	}
 }
 
-// Quiet implements nf.Recorder.
-func (r *Recorder) Quiet(b *nf.Batch) {
-	for range min(quietSweep, len(r.flows)) {
-		if len(r.untold) == cap(r.untold) {
+// Tick implements nf.Recorder.
+func (r *Recorder) Tick(b *nf.Batch) {
+	for range min(tickSweep, len(r.flows)) {
+		if len(r.unsent) == cap(r.unsent) {
 			break
 		}
 		if r.step(b, b.Now) {
-			r.untold = append(r.untold, r.cursor)
+			r.unsent = append(r.unsent, r.cursor)
 		}
 	}
 	if r.stats.on {
@@ -111,10 +111,10 @@ func (r *Recorder) Quiet(b *nf.Batch) {
 func (r *Recorder) Flush(b *nf.Batch) {
 	for i := range r.flows {
 		if f := &r.flows[i]; f.used {
-			r.tell(b, uint32(i), b.Now, "shutdown")
+			r.publish(b, uint32(i), b.Now, "shutdown")
 		}
 	}
 	if r.stats.on && b.Now > 0 {
-		r.stats.tell(r, b)
+		r.stats.publish(r, b)
 	}
 }

@@ -1,4 +1,4 @@
-package record
+package flowlog
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 	"github.com/granule-nf/granule/lambdaworker/nf/eve"
 )
 
-// flow is what is known of a flow until it is told. Index 0 of the pairs is towards the server, which is who did not begin.
+// flow is what is known of a flow until its event is raised. Index 0 of the pairs is towards the server, which is who did not begin.
 type flow struct {
 	start, end     int64
 	packets, bytes [2]uint64
@@ -23,12 +23,12 @@ type flow struct {
 	used           bool
 }
 
-// A sweep looks for flows that have ended in silence: at this many records a packet, and a call of Quiet, which comes every second, so
+// A sweep looks for flows that have ended in silence: at this many records a packet, and a call of Tick, which comes every second, so
 // that a table of nf.DefaultFlows has been looked through after eight.
 const (
 	packetSweep = 2
-	quietSweep  = 8192
-	maxUntold   = 1024 // flows told between two batches
+	tickSweep   = 8192
+	maxUnsent   = 1024 // flows whose events were raised between two batches
 )
 
 // state names where the flow stands, as Suricata does.
@@ -64,9 +64,9 @@ func (r *Recorder) packet(b *nf.Batch, p *nf.Packet) {
 	if f.used {
 		switch syn := p.TCPFlags & (packet.SYN | packet.ACK); {
 		case p.Time-f.end > f.timeout():
-			r.tell(b, p.Flow, f.end+f.timeout(), "timeout")
+			r.publish(b, p.Flow, f.end+f.timeout(), "timeout")
 		case f.proto == packet.ProtoTCP && p.HasL4 && syn == packet.SYN && f.state() == "closed":
-			r.tell(b, p.Flow, p.Time, "forced")
+			r.publish(b, p.Flow, p.Time, "forced")
 		}
 	}
 	if !f.used {
@@ -96,7 +96,7 @@ func (r *Recorder) step(b *nf.Batch, now int64) bool {
 	if !f.used || now-f.end <= f.timeout() {
 		return false
 	}
-	r.tell(b, r.cursor, f.end+f.timeout(), "timeout")
+	r.publish(b, r.cursor, f.end+f.timeout(), "timeout")
 	return true
 }
 
@@ -107,14 +107,14 @@ func (r *Recorder) Ended(b *nf.Batch, handle uint32) {
 	}
 	f := &r.flows[handle]
 	if now := b.Now; now > 0 && now-f.end <= f.timeout() { // pushed out of a full table
-		r.tell(b, handle, now, "forced")
+		r.publish(b, handle, now, "forced")
 		return
 	}
-	r.tell(b, handle, f.end+f.timeout(), "timeout")
+	r.publish(b, handle, f.end+f.timeout(), "timeout")
 }
 
-// tell raises the event of a flow that is over, and empties its record.
-func (r *Recorder) tell(b *nf.Batch, handle uint32, now int64, reason string) {
+// publish raises the event of a flow that is over, and empties its record.
+func (r *Recorder) publish(b *nf.Batch, handle uint32, now int64, reason string) {
 	f := &r.flows[handle]
 	key := (*packet.Key)(r.table.Key(handle))
 	lower, higher, _ := key.Endpoints()

@@ -1,4 +1,4 @@
-package record
+package flowlog
 
 import (
 	"github.com/granule-nf/granule/ingress/packet"
@@ -95,13 +95,13 @@ func (s *statistics) judge(b *nf.Batch) {
 // due raises an event when it is time for one.
 func (s *statistics) due(r *Recorder, b *nf.Batch) {
 	if s.began > 0 && b.Now-s.last >= every {
-		s.tell(r, b)
+		s.publish(r, b)
 		s.last = b.Now
 	}
 }
 
-// tell raises an event with the names that Suricata's counters have.
-func (s *statistics) tell(r *Recorder, b *nf.Batch) {
+// publish raises an event with the names that Suricata's counters have.
+func (s *statistics) publish(r *Recorder, b *nf.Batch) {
 	n := append(s.scratch[:0],
 		eve.Stat{Name: "decoder.pkts", Value: s.packets}, eve.Stat{Name: "decoder.bytes", Value: s.bytes}, eve.Stat{Name: "decoder.invalid", Value: s.invalid},
 		eve.Stat{Name: "decoder.ipv4", Value: s.ipv4}, eve.Stat{Name: "decoder.ipv6", Value: s.ipv6}, eve.Stat{Name: "decoder.tcp", Value: s.tcp},

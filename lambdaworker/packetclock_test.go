@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-func TestSilenceGoesOnFromTheNewestPacket(t *testing.T) {
-	var s silence
+func TestPacketClockGoesOnFromTheNewestPacket(t *testing.T) {
+	var c packetClock
 	real := time.Unix(5000, 0)
 	for _, step := range []struct {
 		newest int64
@@ -19,8 +19,8 @@ func TestSilenceGoesOnFromTheNewestPacket(t *testing.T) {
 		{200e9, 2 * time.Minute, 100 * time.Second}, // a packet came
 		{200e9, 3 * time.Minute, 160 * time.Second},
 	} {
-		s.newest = step.newest
-		if got := s.now(real.Add(step.real)) - 100e9; got != int64(step.want) {
+		c.newest = step.newest
+		if got := c.now(real.Add(step.real)) - 100e9; got != int64(step.want) {
 			t.Errorf("newest %d, %v later: %v, want %v", step.newest, step.real, time.Duration(got), step.want)
 		}
 	}

@@ -7,19 +7,19 @@ import (
 	"github.com/granule-nf/granule/lambdaworker/nf"
 )
 
-// patient wants flows for as long as it is told.
-type patient struct {
+// keeper wants flows for as long as its options say.
+type keeper struct {
 	nothing
 	idle time.Duration
 	set  nf.Setup
 }
 
-func (p *patient) Idle() int64 { return int64(p.idle) }
+func (k *keeper) FlowTimeout() time.Duration { return k.idle }
 
-var lastPatient *patient
+var lastKeeper *keeper
 
 func init() {
-	nf.Register(nf.Type{Name: "patient", Doc: "for tests", New: func(s nf.Setup) (nf.NF, error) {
+	nf.Register(nf.Type{Name: "keeper", Doc: "for tests", New: func(s nf.Setup) (nf.NF, error) {
 		var o struct {
 			Idle string `yaml:"idle"`
 		}
@@ -27,14 +27,14 @@ func init() {
 			return nil, err
 		}
 		d, err := time.ParseDuration(o.Idle)
-		lastPatient = &patient{idle: d, set: s}
-		return lastPatient, err
+		lastKeeper = &keeper{idle: d, set: s}
+		return lastKeeper, err
 	}})
 }
 
-// The stage keeps flows for as long as its most patient function asks, never for less than the default, and for as long as the
+// The stage keeps flows for as long as the function with the longest timeout asks, never for less than the default, and for as long as the
 // bundle says if it does.
-func TestStageKeepsFlowsForTheMostPatient(t *testing.T) {
+func TestLongestFlowTimeoutIsTheStages(t *testing.T) {
 	for _, tt := range []struct {
 		functions []string
 		bundle    time.Duration
@@ -47,12 +47,12 @@ func TestStageKeepsFlowsForTheMostPatient(t *testing.T) {
 	} {
 		b := nf.Bundle{Chain: "edge", Flows: 16, Idle: int64(tt.bundle)}
 		for i, idle := range tt.functions {
-			b.NFs = append(b.NFs, nf.BundleNF{Name: "patient", Options: "{idle: " + idle + "}", File: "g", Line: i + 1, Column: 1})
+			b.NFs = append(b.NFs, nf.BundleNF{Name: "keeper", Options: "{idle: " + idle + "}", File: "g", Line: i + 1, Column: 1})
 		}
 		if _, err := nf.Build(b); err != nil {
 			t.Fatal(err)
 		}
-		if got := time.Duration(lastPatient.set.Flows.Idle()); got != tt.want {
+		if got := time.Duration(lastKeeper.set.Flows.Idle()); got != tt.want {
 			t.Errorf("%v, bundle %v: flows are kept for %v, want %v", tt.functions, tt.bundle, got, tt.want)
 		}
 	}
@@ -61,7 +61,7 @@ func TestStageKeepsFlowsForTheMostPatient(t *testing.T) {
 // What becomes of a batch in which a function fails is the bundle's to say.
 func TestBundleSaysWhatFailureMeans(t *testing.T) {
 	for fails, want := range map[nf.Failure]nf.Verdict{nf.FailClosed: nf.DropPanic, nf.FailOpen: nf.Pass} {
-		p, err := nf.Build(nf.Bundle{Chain: "edge", Flows: 16, Fails: fails, NFs: []nf.BundleNF{{Name: "patient", Options: "{idle: 1s}", File: "g", Line: 1, Column: 1}}})
+		p, err := nf.Build(nf.Bundle{Chain: "edge", Flows: 16, Fails: fails, NFs: []nf.BundleNF{{Name: "keeper", Options: "{idle: 1s}", File: "g", Line: 1, Column: 1}}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package record_test
+package flowlog_test
 
 import (
 	"encoding/json"
@@ -11,8 +11,8 @@ import (
 
 	"github.com/granule-nf/granule/lambdaworker/nf"
 	_ "github.com/granule-nf/granule/lambdaworker/nf/all"
+	"github.com/granule-nf/granule/lambdaworker/nf/flowlog"
 	"github.com/granule-nf/granule/lambdaworker/nf/nftest"
-	"github.com/granule-nf/granule/lambdaworker/nf/record"
 	"github.com/granule-nf/granule/lambdaworker/state"
 )
 
@@ -142,10 +142,10 @@ func TestQuiet(t *testing.T) {
 	p := stage(t, 64, nf.EventsOf(nf.EventFlow, nf.EventStats), "counter: {}")
 	capture := nftest.Packets(nftest.UDP(a, "192.0.2.1:53", "q"))
 	nftest.Run(p, capture, 16)
-	if text, _ := p.Quiet(capture[0].Time + 7e9).Events.Take(); len(text) > 0 {
+	if text, _ := p.Tick(capture[0].Time + 7e9).Events.Take(); len(text) > 0 {
 		t.Errorf("after 7 s: %s", text)
 	}
-	text, _ := p.Quiet(capture[0].Time + 31e9).Events.Take()
+	text, _ := p.Tick(capture[0].Time + 31e9).Events.Take()
 	if s := string(text); strings.Count(s, "\n") != 2 || !strings.Contains(s, `"reason":"timeout"`) || !strings.Contains(s, `"event_type":"stats","host":"edge/0","stats":{"uptime":31,"decoder":{"pkts":1,`) {
 		t.Errorf("after 31 s: %s", text)
 	}
@@ -246,7 +246,7 @@ func TestNothingAllocates(t *testing.T) {
 		}
 		p.Run().Events.Take()
 		buf = p.AppendDelta(buf[:0])
-		p.Quiet(now).Events.Take()
+		p.Tick(now).Events.Take()
 	}
 	one()
 	if n := testing.AllocsPerRun(20, one); n != 0 {
@@ -258,7 +258,7 @@ func FuzzApplyFlow(f *testing.F) {
 	f.Add(make([]byte, 53))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		table := state.NewTable(8, 1e9, 1)
-		r := record.New(nf.RecorderSetup{Flows: table, Events: nf.EventsOf(nf.EventFlow)})
+		r := flowlog.New(nf.RecorderSetup{Flows: table, Events: nf.EventsOf(nf.EventFlow)})
 		flow := table.Put(&[6]uint64{0, 1, 0, 2, 3}, 1)
 		if r.ApplyFlow(flow, data) != nil {
 			if got := r.AppendFlow(nil, flow); len(got) != 0 {
