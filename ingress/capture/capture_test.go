@@ -170,7 +170,8 @@ func TestUnreadable(t *testing.T) {
 		{"data cut short", good[:50], 1, "record 2 is unreadable"},
 		{"more captured than the file holds", claims(1000, 1000), 1, "record 2 is unreadable"},
 		{"4 GiB captured", claims(0xffffffff, 0xffffffff), 1, "record 2 is unreadable"},
-		{"more captured than was on the wire", claims(60, 40), 1, "record 2 is unreadable"},
+		{"data missing", good[:16], 1, "record 2 is unreadable"},
+		{"more captured than was on the wire", append(claims(60, 40), good...), 3, ""},
 		{"4 GiB on the wire", claims(60, 0xffffffff), 2, ""},
 		{"empty record", record(3, 0, nil), 2, ""},
 	} {
@@ -183,6 +184,38 @@ func TestUnreadable(t *testing.T) {
 				t.Errorf("error %v, expected %q", err, c.err)
 			}
 		})
+	}
+}
+
+// A record that says it is longer than it was on the wire is read whole, in either byte order and of either unit of time, as tcpdump and
+// tshark read it; through checks that it leaves with the length of its bytes.
+func TestCapturedBeyondWire(t *testing.T) {
+	for _, order := range []interface {
+		binary.ByteOrder
+		binary.AppendByteOrder
+	}{binary.LittleEndian, binary.BigEndian} {
+		for _, magic := range []uint32{0xA1B2C3D4, 0xA1B23C4D} {
+			b := order.AppendUint32(nil, magic)
+			b = order.AppendUint16(order.AppendUint16(b, 2), 4)
+			b = order.AppendUint32(append(b, make([]byte, 8)...), 65535)
+			b = order.AppendUint32(b, 1)
+			for i, wire := range []uint32{60, 0, 59, 1500} {
+				b = order.AppendUint32(order.AppendUint32(b, uint32(i)), 7)
+				b = order.AppendUint32(order.AppendUint32(b, 60), wire)
+				b = append(b, bytes.Repeat([]byte{byte(i)}, 60)...)
+			}
+			to := filepath.Join(t.TempDir(), "out.pcap")
+			if n, err := through(t, write(t, "in.pcap", b), to, 16); n != 4 || err != nil {
+				t.Errorf("%v, magic %x: %d packets, want 4 (%v)", order, magic, n, err)
+			}
+			out := body(t, to)
+			for i, wire := range []uint32{60, 60, 60, 1500} {
+				r := out[i*76 : (i+1)*76]
+				if got := binary.LittleEndian.Uint32(r[12:]); got != wire || r[16] != byte(i) || r[75] != byte(i) {
+					t.Errorf("%v, magic %x: record %d left with %d bytes on the wire, want %d, data %x", order, magic, i+1, got, wire, r[16:])
+				}
+			}
+		}
 	}
 }
 

@@ -38,7 +38,7 @@ func openSource(r io.Reader) (s source, nanos bool, err error) {
 		return ng, true, nil
 	}
 	nanos = binary.LittleEndian.Uint32(magic) == 0xA1B23C4D || binary.BigEndian.Uint32(magic) == 0xA1B23C4D
-	classic, err := pcapgo.NewReader(br)
+	classic, err := pcapgo.NewReader(guardRecords(br, magic))
 	if err != nil {
 		return nil, false, fmt.Errorf("not a pcap or pcapng file: %w", noEOF(err))
 	}
