@@ -16,9 +16,10 @@ var borders = map[string]struct {
 	may []string
 	why string
 }{
-	"ingress/packet":             {nil, "a leaf: both sides parse with it"},
+	"flowhash":                   {nil, "a leaf: one keyed hash for all tables of flows, whose packages must not know each other"},
+	"ingress/packet":             {[]string{"flowhash"}, "a leaf but for the hash: both sides parse with it"},
 	"relay/wire":                 {nil, "a leaf: both sides speak it"},
-	"lambdaworker/state":         {nil, "a leaf: state must not know what a packet is"},
+	"lambdaworker/state":         {[]string{"flowhash"}, "a leaf but for the hash: state must not know what a packet is"},
 	"ingress":                    {[]string{"ingress"}, "frames in and out, and nothing of what happens between"},
 	"flowtable":                  {[]string{"ingress/packet"}, "benchmarked with no network"},
 	"relay":                      {[]string{"relay"}, "it moves batches and does not know what is in them"},
@@ -26,7 +27,7 @@ var borders = map[string]struct {
 	"lambdaworker":               {[]string{"lambdaworker", "relay", "ingress/packet"}, "a worker never has the gateway's side in it"},
 	"gateway/dataplane":          {[]string{"gateway/dataplane", "ingress", "flowtable", "relay"}, "the packet path knows no functions and no cloud"},
 	"gateway/dataplane/classify": {[]string{"ingress/packet"}, "the gateway and replay classify by it: it holds no state and does no I/O"},
-	"gateway/replica":            {[]string{"lambdaworker/state"}, "it keeps entries and does not know what is in them"},
+	"gateway/replica":            {[]string{"lambdaworker/state", "flowhash"}, "it keeps entries and does not know what is in them"},
 	"gateway/coordinator":        {[]string{"gateway/dataplane"}, "it decides, and forwards nothing"},
 	"gateway/locallambda":        {nil, "it stands in for a service that knows nothing of us"},
 	"gateway/console":            {[]string{"gateway/dataplane", "gateway/coordinator", "ingress", "ingress/packet"}, "it shows, and steers nothing"},

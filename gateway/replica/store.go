@@ -4,6 +4,7 @@ import (
 	"math/bits"
 	"unsafe"
 
+	"github.com/granule-nf/granule/flowhash"
 	"github.com/granule-nf/granule/lambdaworker/state"
 )
 
@@ -70,7 +71,7 @@ func newStore(bytes int, seed uint64) store {
 
 // first returns the first slot that has a record of key; following the next one behind slot i.
 func (s *store) first(key *[6]uint64) (slot uint32, ok bool) {
-	return s.following(uint32(s.hash(key))&s.mask-1, key)
+	return s.following(s.home(key)-1, key)
 }
 
 func (s *store) following(i uint32, key *[6]uint64) (slot uint32, ok bool) {
@@ -123,7 +124,7 @@ func (s *store) put(e *state.Entry, owner uint16) {
 	s.fill(rec, e, owner)
 	s.link(rec)
 	s.live++
-	i = uint32(s.hash(&e.Key)) & s.mask
+	i = s.home(&e.Key)
 	for s.slots[i] != 0 {
 		i = (i + 1) & s.mask
 	}
@@ -177,7 +178,7 @@ func (s *store) remove(i uint32) {
 	s.live--
 	hole := i
 	for j := (i + 1) & s.mask; s.slots[j] != 0; j = (j + 1) & s.mask {
-		home := uint32(s.hash(&s.records[s.slots[j]-1].key)) & s.mask
+		home := s.home(&s.records[s.slots[j]-1].key)
 		if (j-home)&s.mask >= (j-hole)&s.mask {
 			s.slots[hole] = s.slots[j]
 			hole = j
@@ -250,13 +251,5 @@ func (s *store) unlink(rec uint32) {
 	}
 }
 
-func (s *store) hash(k *[6]uint64) uint64 {
-	h := fold(k[0]^s.seed^0x9e3779b97f4a7c15, k[1]^bits.RotateLeft64(s.seed, 23)^0xa0761d6478bd642f)
-	h = fold(h^k[2]^0xe7037ed1a0b428db, k[3]^bits.RotateLeft64(s.seed, 41)^0x8ebc6af09c88c6e3)
-	return fold(h^k[4]^0x589965cc75374cc3, k[5]^s.seed^0x1d8e4e27c47d124f)
-}
-
-func fold(a, b uint64) uint64 {
-	hi, lo := bits.Mul64(a, b)
-	return hi ^ lo
-}
+// home is the slot where the search for key begins.
+func (s *store) home(key *[6]uint64) uint32 { return uint32(flowhash.Of(key, s.seed)) & s.mask }

@@ -2,8 +2,9 @@ package packet
 
 import (
 	"encoding/binary"
-	"math/bits"
 	"net/netip"
+
+	"github.com/granule-nf/granule/flowhash"
 )
 
 // Key names a flow: both endpoints in canonical order (the lower first), protocol and VLAN ids, packed without
@@ -39,14 +40,7 @@ func (k *Key) addr(at int) netip.Addr {
 
 // Hash mixes k with a secret seed by multiply and fold, so that a sender can't aim flows at one bucket.
 func (k *Key) Hash(seed uint64) uint64 {
-	h := fold(k[0]^seed^0x9e3779b97f4a7c15, k[1]^bits.RotateLeft64(seed, 23)^0xa0761d6478bd642f)
-	h = fold(h^k[2]^0xe7037ed1a0b428db, k[3]^bits.RotateLeft64(seed, 41)^0x8ebc6af09c88c6e3)
-	return fold(h^k[4]^0x589965cc75374cc3, k[5]^seed^0x1d8e4e27c47d124f)
-}
-
-func fold(a, b uint64) uint64 {
-	hi, lo := bits.Mul64(a, b)
-	return hi ^ lo
+	return flowhash.Of((*[6]uint64)(k), seed)
 }
 
 // Key writes the flow's canonical key and reports whether this packet travels from the higher endpoint to the lower.

@@ -4,7 +4,11 @@
 // knows nothing of packets: keys are six words, whatever they mean.
 package state
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/granule-nf/granule/flowhash"
+)
 
 // None is the handle of no flow.
 const None = ^uint32(0)
@@ -123,7 +127,7 @@ func (t *Table) place(key *[6]uint64, now, idle int64) (flow uint32, fresh bool)
 	if len(t.entries) == 0 {
 		return None, false
 	}
-	h := t.hash(key)
+	h := flowhash.Of(key, t.seed)
 	at := uint32(h) & t.mask
 	tag := uint32(h>>32) | 1
 	for t.slots[at].tag != 0 {
@@ -155,7 +159,7 @@ func (t *Table) place(key *[6]uint64, now, idle int64) (flow uint32, fresh bool)
 
 // Find returns the flow of key, or None.
 func (t *Table) Find(key *[6]uint64) uint32 {
-	h := t.hash(key)
+	h := flowhash.Of(key, t.seed)
 	tag := uint32(h>>32) | 1
 	for at := uint32(h) & t.mask; t.slots[at].tag != 0; at = (at + 1) & t.mask {
 		if s := t.slots[at]; s.tag == tag && t.entries[s.idx].key == *key {
@@ -171,7 +175,7 @@ func (t *Table) Delete(flow uint32) {
 		return
 	}
 	t.evict(flow)
-	h := t.hash(&t.entries[flow].key)
+	h := flowhash.Of(&t.entries[flow].key, t.seed)
 	at := uint32(h) & t.mask
 	for t.slots[at].tag == 0 || t.slots[at].idx != flow {
 		at = (at + 1) & t.mask
@@ -214,22 +218,11 @@ func (t *Table) evictOne() bool {
 func (t *Table) unslot(at uint32) {
 	hole := at
 	for next := (at + 1) & t.mask; t.slots[next].tag != 0; next = (next + 1) & t.mask {
-		home := uint32(t.hash(&t.entries[t.slots[next].idx].key)) & t.mask
+		home := uint32(flowhash.Of(&t.entries[t.slots[next].idx].key, t.seed)) & t.mask
 		if (next-home)&t.mask >= (next-hole)&t.mask {
 			t.slots[hole] = t.slots[next]
 			hole = next
 		}
 	}
 	t.slots[hole] = slot{}
-}
-
-func (t *Table) hash(k *[6]uint64) uint64 {
-	h := fold(k[0]^t.seed^0x9e3779b97f4a7c15, k[1]^bits.RotateLeft64(t.seed, 23)^0xa0761d6478bd642f)
-	h = fold(h^k[2]^0xe7037ed1a0b428db, k[3]^bits.RotateLeft64(t.seed, 41)^0x8ebc6af09c88c6e3)
-	return fold(h^k[4]^0x589965cc75374cc3, k[5]^t.seed^0x1d8e4e27c47d124f)
-}
-
-func fold(a, b uint64) uint64 {
-	hi, lo := bits.Mul64(a, b)
-	return hi ^ lo
 }
