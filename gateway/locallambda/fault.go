@@ -36,22 +36,12 @@ var faultNames = [faultKinds]string{
 	"throttle", "service-error", "cold-start", "kill", "crash", "no-show", "duplicate", "freeze",
 }
 
-// String is the fault's name, as ParseFaultKind takes it.
+// String is the fault's name.
 func (k FaultKind) String() string {
 	if int(k) < len(faultNames) {
 		return faultNames[k]
 	}
 	return fmt.Sprintf("FaultKind(%d)", uint8(k))
-}
-
-// ParseFaultKind reads a name that String gives.
-func ParseFaultKind(name string) (FaultKind, error) {
-	for k, n := range faultNames {
-		if n == name {
-			return FaultKind(k), nil
-		}
-	}
-	return 0, fmt.Errorf("fault %q is unknown: expected one of %q", name, faultNames)
 }
 
 // Fault is one kind of misbehaviour and when it strikes.

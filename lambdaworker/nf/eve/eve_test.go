@@ -73,10 +73,6 @@ func TestLines(t *testing.T) {
 		{"drop of what is not IP", AppendDrop(nil, parsed(arp, 0), nf.DropPanic, nil, nil),
 			`{"timestamp":"2017-04-07T22:24:37.251547+0000","in_iface":"inside","event_type":"drop","pkt_src":"wire/pcap",
 			"drop":{"len":42,"reason":"nf_panic"}}`},
-		{"anomaly", AppendAnomaly(nil, parsed(tcp4, 0), "applayer", "INVALID_REQUEST", "proto_parser", &Context{App: "http", Tx: 0}),
-			`{"timestamp":"2017-04-07T22:24:37.251547+0000","flow_id":0,"in_iface":"inside","event_type":"anomaly",
-			"src_ip":"192.0.2.1","src_port":50096,"dest_ip":"198.51.100.2","dest_port":80,"proto":"TCP","ip_v":4,"pkt_src":"wire/pcap",
-			"anomaly":{"type":"applayer","event":"INVALID_REQUEST","layer":"proto_parser"},"tx_id":0,"app_proto":"http"}`},
 		{"flow", AppendFlow(nil, when, &FlowRecord{Key: &packet.Key{}, From: nf.Outside, Client: netip.MustParseAddrPort("192.0.2.1:50096"),
 			Server: netip.MustParseAddrPort("198.51.100.2:80"), Proto: 6, App: "tls", Packets: [2]uint64{3, 2}, Bytes: [2]uint64{300, 200},
 			Start: when - 2500e6, End: when, State: "closed", Reason: "timeout", Alerted: true, TCPFlags: [2]uint8{0x1b, 0x12}}),
@@ -174,7 +170,7 @@ func TestSchema(t *testing.T) {
 		p := parsed(frame, 3)
 		c := &Context{App: "dns", Tx: 1, Direction: ToClient}
 		for _, line := range [][]byte{
-			AppendAlert(nil, p, &signature, true, c), AppendDrop(nil, p, nf.DropIDS, &signature, c), AppendAnomaly(nil, p, "decode", "ipv4.trunc_pkt", "", c),
+			AppendAlert(nil, p, &signature, true, c), AppendDrop(nil, p, nf.DropIDS, &signature, c),
 		} {
 			var v map[string]any
 			if err := json.Unmarshal(line, &v); err != nil {
@@ -236,7 +232,6 @@ func TestNothingAllocates(t *testing.T) {
 		if n := testing.AllocsPerRun(100, func() {
 			AppendAlert(buf, p, &signature, true, c)
 			AppendDrop(buf, p, nf.DropIDS, &signature, c)
-			AppendAnomaly(buf, p, "decode", "x", "", c)
 			if p.Kind != packet.NotIP {
 				AppendFast(buf, p, &signature, true)
 			}

@@ -157,8 +157,26 @@ func FuzzApplyFlow(f *testing.F) {
 			options = "ratelimit: {packets_per_second: 1, by: source, from: inside, addresses: 4}"
 		}
 		p := nftest.Stage{NFs: []string{options}, Flows: 8}.Build(t)
-		_ = p.ApplyDelta(state.Append(nil, &state.Entry{Kind: state.Flow, Version: 1, Key: [6]uint64{0, 1, 0, 2, 3, 0}, Data: data}))
-		nftest.Run(p, nftest.Packets(query(1, 0)), 1)
+		k := query(1, 0).Packet()
+		var in packet.Info
+		var key packet.Key
+		packet.Parse(k.Data, len(k.Data), &in)
+		in.Key(k.Data, &key)
+		_ = p.ApplyDelta(state.Append(nil, &state.Entry{Kind: state.Flow, Version: 1, Key: key, Seen: k.Time, Data: data}))
+		// Whatever state it was given, a burst of one lets one packet of an instant pass, or two with what the clock rounds.
+		var flood []nftest.P
+		for range 20 {
+			flood = append(flood, query(1, 0))
+		}
+		passed := 0
+		for _, o := range nftest.Run(p, nftest.Packets(flood...), 64).Packets {
+			if o.Verdict == nf.Pass {
+				passed++
+			}
+		}
+		if passed > 2 {
+			t.Errorf("%d packets of an instant pass a limit of one a second", passed)
+		}
 	})
 }
 
