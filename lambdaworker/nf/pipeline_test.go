@@ -365,9 +365,32 @@ func FuzzApplyDelta(f *testing.F) {
 	p, _ := stage(8, "a", "b")
 	f.Add(run(p, udp(1, ""), udp(2, "")))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		p, _ := stage(4, "a", "b")
-		_ = p.ApplyDelta(data)
-		run(p, udp(1, ""), udp(9, "")) // it still works
+		p, s := stage(4, "a", "b")
+		err := p.ApplyDelta(data)
+		// What was taken without a complaint was taken whole.
+		if err == nil {
+			var want [2]int64
+			r := state.Read(data)
+			for e := (state.Entry{}); r.Next(&e); {
+				var n int64
+				if e.Kind == state.Shared {
+					_, _ = fmt.Sscan(string(e.Data), &n)
+					want[e.NF] += n
+				}
+			}
+			if got := [2]int64{s[0].sum, s[1].sum}; got != want || r.Err() != nil {
+				t.Fatalf("shared state is %v, want %v (%v)", got, want, r.Err())
+			}
+		}
+		// Whatever came: packets are judged, and what the stage exports a successor takes.
+		res, exported := nftest.Replicate(t, p, nftest.Packets(udp(1, ""), udp(9, "")), 64)
+		if res.Verdicts() != "pass pass" || res.Panics > 0 {
+			t.Fatalf("verdicts %s, %d panics", res.Verdicts(), res.Panics)
+		}
+		q, _ := stage(4, "a", "b")
+		if err := q.ApplyDelta(exported); err != nil {
+			t.Fatalf("a successor refuses what was exported: %v", err)
+		}
 	})
 }
 

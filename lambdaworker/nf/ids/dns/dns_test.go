@@ -135,17 +135,40 @@ func FuzzMessage(f *testing.F) {
 	f.Add(response)
 	var m Message
 	f.Fuzz(func(t *testing.T, b []byte) {
-		m.Parse(b)
+		if !m.Parse(b) && m.Problem == OK {
+			t.Fatal("a message is refused and nothing is wrong with it")
+		}
+		kept, names := 0, 0
 		for s := range NumSections {
+			if n := len(m.Records(s)); m.Problem != NotDNS && n > int(m.Count[s]) {
+				t.Fatalf("section %d has %d records; its header says %d", s, n, m.Count[s])
+			}
 			for i := range m.Records(s) {
 				r := &m.Records(s)[i]
-				_, _, _ = m.Name(r), m.Target(r), m.Data(r)
+				if r.Section != s || !bytes.Contains(b, m.Data(r)) || len(m.Name(r)) > MaxName || len(m.Target(r)) > MaxName {
+					t.Fatalf("record %d of section %d: section %d, data %x, names of %d and %d bytes", i, s, r.Section, m.Data(r), len(m.Name(r)), len(m.Target(r)))
+				}
+				for _, n := range [][]byte{m.Name(r), m.Target(r)} {
+					if len(n) > 0 && m.Response {
+						names++
+					}
+				}
+				kept++
 			}
 		}
-		for i := 0; ; i++ {
-			if _, ok := m.ResponseName(i); !ok {
+		if kept > MaxRecords {
+			t.Fatalf("%d records are kept, want at most %d", kept, MaxRecords)
+		}
+		i := 0
+		for ; ; i++ {
+			if n, ok := m.ResponseName(i); !ok {
 				break
+			} else if len(n) == 0 {
+				t.Fatalf("name %d of the response is empty", i)
 			}
+		}
+		if i != names {
+			t.Fatalf("%d names of the response, want the %d of its records", i, names)
 		}
 	})
 }
