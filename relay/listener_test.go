@@ -196,14 +196,14 @@ func TestTokensAreForOneUse(t *testing.T) {
 			t.Fatalf("first connection: %v", got)
 		}
 		if got := d.join(secure, token, 1, 2, 0); got != wire.TypeBye {
-			t.Errorf("the same again: %v", got)
+			t.Fatalf("the same again: %v", got)
 		}
 		d.refused(RefusedUsed, 1)
 		if got := d.join(secure, token, 1, 2, 1); got != wire.TypeWelcome {
-			t.Errorf("second connection: %v", got)
+			t.Fatalf("second connection: %v", got)
 		}
 		if got := d.join(secure, token, 1, 2, 1); got != wire.TypeBye {
-			t.Errorf("after the last one: %v", got)
+			t.Fatalf("after the last one: %v", got)
 		}
 		d.refused(RefusedUsed, 2)
 		for shard := range 2 {
