@@ -42,9 +42,20 @@ func newCloud(t *testing.T, change func(*Config)) *cloud {
 	return w
 }
 
+// maxStarts is above what any test here has reason for: starts that are refused at once take no time, so without back-off a test
+// would not end.
+const maxStarts = 2000
+
 func (w *cloud) start(_ context.Context, worker uint32, _ int) error {
 	w.mu.Lock()
 	w.started = append(w.started, worker)
+	if n := len(w.started); n > maxStarts {
+		defer w.mu.Unlock()
+		if n == maxStarts+1 {
+			w.t.Errorf("%d workers were started by %v: nothing holds starts back", n, time.Now())
+		}
+		return ErrFatal
+	}
 	if w.refuse != nil {
 		defer w.mu.Unlock()
 		return w.refuse
@@ -233,6 +244,31 @@ func TestReplacedBeforeTheLifetimeEnds(t *testing.T) {
 			}
 			if _, n, _ := w.c.Status(); n.HandOffs < 8 || n.Lost != 0 {
 				t.Errorf("%d hand-offs in an hour and %d lost workers", n.HandOffs, n.Lost)
+			}
+		})
+	})
+}
+
+// Workers that were started together do not end together: their replacements would all be cold at once.
+func TestLifetimesAreStaggered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newCloud(t, func(c *Config) { c.Seats, c.Standby = 8, 0 })
+		w.run(func() {
+			<-w.c.Ready()
+			list, _, _ := w.c.Status()
+			ends := map[time.Duration]uint32{}
+			for _, x := range list {
+				life := x.Ends.Sub(x.Since)
+				if other, twice := ends[life]; twice {
+					t.Errorf("workers %d and %d are both replaced after %v", other, x.ID, life)
+				}
+				ends[life] = x.ID
+				if life < w.c.cfg.Lifetime*80/100 || life > w.c.cfg.Lifetime*87/100 {
+					t.Errorf("worker %d is replaced after %v of %v; 80 to 87 %% are expected", x.ID, life, w.c.cfg.Lifetime)
+				}
+			}
+			if len(list) != 8 {
+				t.Errorf("%d workers; 8 are expected", len(list))
 			}
 		})
 	})
