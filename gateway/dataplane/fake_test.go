@@ -89,10 +89,11 @@ type fakeLink struct {
 	closed   bool
 	flushed  int
 	heard    int64
-	stuck    bool   // the socket takes nothing
-	state    []byte // it was told
-	parts    int    // in how many parts
-	told     int    // complete imports
+	added    func(ref uint64) // called by Add
+	stuck    bool             // the socket takes nothing
+	state    []byte           // it was told
+	parts    int              // in how many parts
+	told     int              // complete imports
 	halfTold bool
 }
 
@@ -111,6 +112,9 @@ func (l *fakeLink) Room(int) bool  { return len(l.refs) < l.window }
 func (l *fakeLink) Add(ref uint64, sub uint16, _ bool, _ int, carried []byte, _ bool, _ int64) {
 	if l.halfTold {
 		panic("a packet came within an import")
+	}
+	if l.added != nil {
+		l.added(ref)
 	}
 	l.refs = append(l.refs, ref)
 	l.subs = append(l.subs, sub)

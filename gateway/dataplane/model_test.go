@@ -7,7 +7,7 @@ import (
 )
 
 // Random sends, answers, deaths, placements, full ports and late packets, against the naive model: a list for each flow and
-// direction. Whatever happens, each packet leaves once or is dropped once, in order, and the ledger closes in every turn.
+// direction. Sub-flows are split among workers and move between them. Whatever happens, each packet leaves once or is dropped once, in order, and the ledger closes in every turn.
 func TestShardAgainstModel(t *testing.T) {
 	poisoned := uint64(0)
 	for seed := range uint64(10) {
@@ -47,6 +47,14 @@ func runModel(t *testing.T, seed uint64, steps int) (poisoned uint64) {
 		c.Slots = 128
 		c.MaxDeaths = 2 + rnd.IntN(3)
 	})
+	// In every other run each worker has its share of the sub-flows until it leaves, as coordinators have it; in the others any sub-flow
+	// moves to any worker at any time, and only what leaves the gateway is in order.
+	splits, freely := 1+rnd.IntN(4), seed%2 == 1
+	seats := make([][]*fakeLink, stages)
+	for i := range seats {
+		seats[i] = make([]*fakeLink, splits)
+	}
+	moved := 0
 	said := &answers{rnd: rnd, s: r.s, became: map[uint64][]byte{}}
 	type lane struct {
 		flow uint16
@@ -63,6 +71,9 @@ func runModel(t *testing.T, seed uint64, steps int) (poisoned uint64) {
 		l := newFakeLink(t, next, 1+rnd.IntN(40))
 		links = append(links, l)
 		pools[l] = rnd.IntN(stages)
+		if !freely && pools[l] == 0 {
+			orderAt(t, r.s, l)
+		}
 		r.s.Connect(l, pools[l])
 	}
 	alive := func() (ls []*fakeLink) {
@@ -81,16 +92,28 @@ func runModel(t *testing.T, seed uint64, steps int) (poisoned uint64) {
 	place := func() {
 		version++
 		p := &Placement{Version: version, Pools: make([]Pool, stages)}
-		for pool := range p.Pools {
-			var have []uint32
-			for _, l := range alive() {
-				if pools[l] == pool && !l.broken {
-					have = append(have, l.worker)
+		for pool, seats := range seats {
+			idle := alive()
+			idle = slices.DeleteFunc(idle, func(l *fakeLink) bool { return pools[l] != pool || l.broken || slices.Contains(seats, l) })
+			for k, l := range seats {
+				if l != nil && (l.closed || l.broken) {
+					l = nil
 				}
+				if n := len(idle); n > 0 && (l == nil || rnd.IntN(4) == 0) {
+					l, idle = idle[n-1], idle[:n-1]
+				}
+				seats[k] = l
 			}
 			for sub := range p.Pools[pool] {
-				if len(have) > 0 {
-					p.Pools[pool][sub] = have[len(have)-1] // the newest has all: the older ones leave
+				k := sub % splits
+				if freely {
+					k = rnd.IntN(splits)
+				}
+				if l := seats[k]; l != nil {
+					p.Pools[pool][sub] = l.worker
+				}
+				if r.s.placement != nil && p.Pools[pool][sub] != r.s.placement.Pools[pool][sub] {
+					moved++
 				}
 			}
 		}
@@ -209,6 +232,9 @@ func runModel(t *testing.T, seed uint64, steps int) (poisoned uint64) {
 		t.Fatalf("seed %d: %d lies, %d injections, %d too long, %d rewritten: the model tests nothing of that", seed, said.lies, said.injected, said.tooLong, len(said.became))
 	}
 	dropped -= int(notInjected)
+	if moved < SubFlows {
+		t.Fatalf("seed %d: %d sub-flows moved from one worker to another: the model tests nothing of that", seed, moved)
+	}
 	if gone+dropped != total {
 		t.Fatalf("seed %d: %d packets went in, %d left and %d were dropped", seed, total, gone, dropped)
 	}

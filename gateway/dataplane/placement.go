@@ -10,8 +10,8 @@ import (
 const SubFlows = 4096
 
 // Placement says which worker has which sub-flow. It is never changed once published; the packet path reads one
-// pointer. What a worker had not answered when a sub-flow was taken from it is sent again to its successor, which is the same
-// path whether it was retired or died.
+// pointer. A worker keeps all its sub-flows from one placement to the next, or leaves it: what it had not answered
+// is then sent to its successors, which is the same path whether it was retired or died.
 type Placement struct {
 	Version uint64
 	Pools   []Pool  // one for each stage, in the order of Config.Stages
