@@ -20,8 +20,18 @@ type event struct {
 }
 
 type result struct {
+	packages       int // in one pass
 	passed, failed int
 	skipped        map[string]string // test -> reason
+}
+
+// forecast says how long the run will take, as far as that is known before it: of everything it is.
+func forecast(packages int, everything bool) string {
+	text := fmt.Sprintf("%d packages, each once plainly and once with the race detector", packages)
+	if everything {
+		text += ": about 20 minutes on two processors that have nothing else to do"
+	}
+	return text + ".\nEach is named with its number when it is done; skipped tests are named at the end, with their reasons."
 }
 
 func main() {
@@ -30,6 +40,10 @@ func main() {
 		packages = []string{"./..."}
 	}
 	all := result{skipped: map[string]string{}}
+	if list, err := exec.Command("go", append([]string{"list"}, packages...)...).Output(); err == nil { // what is wrong with them the tests will tell
+		all.packages = strings.Count(string(list), "\n")
+		fmt.Println(forecast(all.packages, len(os.Args) == 1))
+	}
 	for _, pass := range []struct {
 		name string
 		args []string
@@ -78,6 +92,7 @@ func run(pass string, args, env []string, all *result) error {
 		return err
 	}
 	output := map[string]*strings.Builder{}
+	done := 0
 	lines := bufio.NewScanner(out)
 	lines.Buffer(make([]byte, 1<<20), 64<<20)
 	for lines.Scan() {
@@ -87,6 +102,9 @@ func run(pass string, args, env []string, all *result) error {
 			continue
 		}
 		name := e.Package + " " + e.Test
+		if e.Test == "" && (e.Action == "pass" || e.Action == "skip" || e.Action == "fail") {
+			done++
+		}
 		switch e.Action {
 		case "output", "build-output":
 			if output[name] == nil {
@@ -99,7 +117,7 @@ func run(pass string, args, env []string, all *result) error {
 			if e.Test != "" {
 				all.passed++
 			} else {
-				fmt.Printf("ok   %-5s %s %.1fs\n", pass, e.Package, e.Elapsed)
+				fmt.Printf("ok   %-5s %d/%d %s %.1fs\n", pass, done, all.packages, e.Package, e.Elapsed)
 			}
 			delete(output, name)
 		case "skip":
