@@ -73,35 +73,48 @@ func TestReplayFirewallCorpus(t *testing.T) {
 	}
 }
 
-// Captures of applications come out as they went in, and of malformed ones every packet is accounted for.
+// Captures of applications come out as they went in, and of malformed ones every packet is accounted for: of our own corpus everywhere, of the shared one
+// where it is.
 func TestReplayIsTransparent(t *testing.T) {
 	for _, folder := range []string{"traffic", "malformed"} {
-		var manifest struct {
-			Files []struct {
-				File    string
-				Packets uint64
+		t.Run("own/"+folder, func(t *testing.T) {
+			for i, in := range gatewaytest.Captures(t, "own", folder) {
+				t.Run(filepath.Base(in), func(t *testing.T) { transparent(t, in, folder, i, uint64(len(recordsOf(t, in)))) })
 			}
-		}
-		readJSON(t, filepath.Join(gatewaytest.Corpus(t, folder), "manifest.json"), &manifest)
-		for i, c := range manifest.Files {
-			t.Run(folder+"/"+c.File, func(t *testing.T) {
-				in := filepath.Join(gatewaytest.Corpus(t, folder), c.File)
-				r, err := runReplay(t, "chains: [{name: all, stages: [[counter: {}]]}]\n", in, "--batch", []string{"32", "1", "256"}[i%3])
-				if err != nil {
-					t.Fatal(err)
+		})
+		t.Run("shared/"+folder, func(t *testing.T) {
+			var manifest struct {
+				Files []struct {
+					File    string
+					Packets uint64
 				}
-				if p := r.counters.Packets; p.Received != c.Packets || p.Forwarded+p.Bypassed != c.Packets {
-					t.Errorf("packets %+v, want %d", p, c.Packets)
-				}
-				if !slices.EqualFunc(r.records, recordsOf(t, in), bytes.Equal) {
-					t.Error("what left differs from what came in")
-				}
-				if folder == "malformed" { // and again under a policy that drops what contradicts itself
-					if _, err := runReplay(t, "chains: [{name: all, stages: [[counter: {}]]}]\n", in, "--malformed", "drop"); err != nil {
-						t.Error(err)
-					}
-				}
-			})
+			}
+			readJSON(t, filepath.Join(gatewaytest.Corpus(t, folder), "manifest.json"), &manifest)
+			for i, c := range manifest.Files {
+				t.Run(c.File, func(t *testing.T) {
+					transparent(t, filepath.Join(gatewaytest.Corpus(t, folder), c.File), folder, i, c.Packets)
+				})
+			}
+		})
+	}
+}
+
+// transparent replays a capture of so many packets through a chain that changes nothing; i varies the batch.
+func transparent(t *testing.T, in, folder string, i int, packets uint64) {
+	t.Helper()
+	r, err := runReplay(t, "chains: [{name: all, stages: [[counter: {}]]}]\n", in, "--batch", []string{"32", "1", "256"}[i%3])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := r.counters.Packets; p.Received != packets || p.Forwarded+p.Bypassed != packets {
+		t.Errorf("packets %+v, want %d", p, packets)
+	}
+	if !slices.EqualFunc(r.records, recordsOf(t, in), bytes.Equal) {
+		t.Error("what left differs from what came in")
+	}
+	if folder == "malformed" { // and again under a policy that drops what contradicts itself
+		if _, err := runReplay(t, "chains: [{name: all, stages: [[counter: {}]]}]\n", in, "--malformed", "drop"); err != nil {
+			t.Error(err)
 		}
 	}
 }
