@@ -62,6 +62,9 @@ func (p *Pipeline) panicked(i int, b *Batch) {
 	}
 }
 
+// FailsClosed reports whether packets that a function can't judge are dropped: on-function-failure of the chain.
+func (b *Batch) FailsClosed() bool { return b.pipeline != nil && b.pipeline.OnPanic != Pass }
+
 // name is the function's name in the configuration, or its type where there is none.
 func (p *Pipeline) name(i int) string {
 	if i < len(p.labels) {

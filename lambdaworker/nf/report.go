@@ -18,4 +18,9 @@ type RuleCount struct {
 	Packets uint64 `json:"packets"`
 	Bytes   uint64 `json:"bytes"`
 	ID      uint64 `json:"id,omitempty"` // signature id of an IDS rule
+	// What an IDS rule has cost: how often its bytes were looked for in a buffer, in ticks of about a nanosecond, and how often it was
+	// given up because it took too long.
+	Evaluations uint64 `json:"evaluations,omitempty"`
+	Ticks       uint64 `json:"ticks,omitempty"`
+	Exhausted   uint64 `json:"exhausted,omitempty"`
 }

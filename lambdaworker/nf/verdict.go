@@ -19,12 +19,13 @@ const (
 	DropNoBackend         // loadbalance: no backend is up
 	DropMalformed         // the headers contradict each other and policy says drop
 	DropPanic             // a function failed on this packet's batch and policy says drop
+	DropIDSBudget         // IDS: rules took too long on this packet and policy says drop
 	NumVerdicts
 )
 
 var verdictNames = [NumVerdicts]string{
 	"pass", "firewall_rule", "firewall_policy", "firewall_reject", "firewall_invalid", "ids_rule", "ids_reject", "ids_flow",
-	"ids_stream", "rate_limit", "nat_exhausted", "no_backend", "malformed", "nf_panic",
+	"ids_stream", "rate_limit", "nat_exhausted", "no_backend", "malformed", "nf_panic", "ids_budget",
 }
 
 // String returns the verdict's name as metrics and events carry it.

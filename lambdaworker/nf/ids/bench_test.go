@@ -130,7 +130,7 @@ func benchmark(b *testing.B, rules int, mode string) {
 }
 
 // cpu returns the time that this process has spent on cores.
-func cpu(b *testing.B) time.Duration {
+func cpu(b testing.TB) time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		b.Fatal(err)

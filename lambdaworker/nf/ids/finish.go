@@ -64,6 +64,8 @@ func (n *IDS) Flush(b *nf.Batch) {
 		}
 		n.last = end
 		n.p = &n.last
+		n.engine.StartBatch()
+		n.startPacket(uint32(i))
 		n.finish(uint32(i), f, b.Now)
 	}
 }

@@ -17,6 +17,7 @@ type flow struct {
 	known   [2]bool   // rules on the application protocol alone were tried in that direction
 	tracked bool      // stream.Tracker has a session
 	closed  bool      // the session's end was inspected
+	strikes uint8     // how often inspection of it took too long, at most detect.MaxStrikes
 	scanned [2]bool   // the stream of that direction was scanned by this instance
 	tunnel  bool      // a proxy's tunnel begins: while its packet is in hand
 	hitTo   [2]uint64 // and up to here something was found

@@ -16,6 +16,7 @@ func (n *IDS) touch(flow uint32) {
 func (n *IDS) fragment() {
 	p := n.p
 	n.view(p)
+	n.startPacket(nf.NoFlow)
 	n.v.First = true
 	n.inspect(nf.NoFlow)
 	frame, info, ok := n.frags.Add(p.Flow, &p.Info, p.Data, p.Time)

@@ -24,6 +24,7 @@ type IDS struct {
 	midstream      bool   // pick up sessions whose beginning was not seen
 	inline         bool   // streams are inspected as they arrive
 	scratchMembers []byte // of an event
+	gaveUpEvents   int    // of the batch
 	scratch        []byte // a payload that may be rewritten for inspection but not in the packet
 
 	engine  *detect.Engine
@@ -141,7 +142,8 @@ func (n *IDS) Needs() nf.Needs {
 
 // Process implements nf.NF.
 func (n *IDS) Process(b *nf.Batch) {
-	n.b = b
+	n.b, n.gaveUpEvents = b, 0
+	n.engine.StartBatch()
 	n.lookAtQuiet(b.Now)
 	for _, i := range b.Live {
 		p := &b.Packets[i]

@@ -15,6 +15,9 @@ func (n *IDS) inspect(handle uint32) {
 	}
 	n.engine.Finish(&n.v, n.p.Time, &n.outcome)
 	n.carryOut(handle)
+	if g := n.engine.GaveUp(); g.Sig != nil {
+		n.gaveUp(handle, g)
+	}
 	if handle != nf.NoFlow {
 		n.release(handle, &n.flows[handle])
 	}
@@ -109,5 +112,8 @@ func (n *IDS) dnsMessage(handle uint32, f *flow, d proto.Dir, m []byte) {
 	n.dnsTransaction(f)
 	n.engine.Finish(&n.v, n.p.Time, &n.outcome)
 	n.carryOut(handle)
+	if g := n.engine.GaveUp(); g.Sig != nil {
+		n.gaveUp(handle, g)
+	}
 	n.p, n.v = p, saved
 }

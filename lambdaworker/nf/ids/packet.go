@@ -12,6 +12,7 @@ import (
 func (n *IDS) packet(handle uint32) {
 	p := n.p
 	n.view(p)
+	n.startPacket(handle)
 	tracked := p.HasL4 && p.Problem == packet.OK
 	if handle == nf.NoFlow || !tracked && (p.Proto == packet.ProtoTCP || p.Proto == packet.ProtoUDP) {
 		// Headers that can't be read belong to no flow.

@@ -46,13 +46,14 @@ func (q *quiet) first() uint32 {
 // lookAtQuiet inspects what sessions that fell silent have said. A watcher would wait for a whole chunk or the session's end,
 // and a session whose end is never seen would go uninspected.
 func (n *IDS) lookAtQuiet(now int64) {
-	for h := n.quiet.first(); h != none && now-n.flows[h].last > silence; h = n.quiet.first() {
+	for h := n.quiet.first(); h != none && now-n.flows[h].last > silence && !n.engine.Spent(); h = n.quiet.first() {
 		n.quiet.remove(h)
 		f := &n.flows[h]
 		if f.closed || f.dropped || f.passed {
 			continue
 		}
 		n.stats.Quiet++
+		n.startPacket(h)
 		n.last = nf.Packet{Time: now}
 		n.p = &n.last
 		n.streams.Trigger(h, toServer)

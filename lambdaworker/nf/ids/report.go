@@ -16,13 +16,14 @@ type Stats struct {
 	DroppedFlow uint64
 	Rejects     uint64 // messages sent
 	RejectsLost uint64 // not sent: no room, or nothing to answer to
+	GaveUp      uint64 // inspections that took too long
 }
 
 // counterNames are the counters of a report, in the order in which they travel.
 var counterNames = [...]string{
 	"packets", "unreadable", "bad_checksum", "reassembled", "gaps", "quiet", "rewritten", "alerts", "dropped", "dropped_flow", "rejects",
 	"rejects_lost", "candidates", "matches", "suppressed", "queue_full", "flowbits_full", "flowints_full", "records_full", "thresholds_full",
-	"regex_given_up", "sessions", "midstream", "out_of_order", "overlaps", "overlaps_different", "stream_no_memory",
+	"budget_exhausted", "rules_given_up", "ticks", "sessions", "midstream", "out_of_order", "overlaps", "overlaps_different", "stream_no_memory",
 	"depth_reached", "segments_rejected", "fragments", "fragments_bad", "fragments_timed_out", "http_requests", "http_responses",
 	"http_no_memory", "http_no_slot", "http_desync",
 }
@@ -34,7 +35,7 @@ func (n *IDS) totals() counters {
 	s, e, t, f, h := &n.stats, n.engine.Stats(), n.streams.Stats(), n.frags.Stats(), n.http.Stats()
 	c := counters{
 		s.Packets, s.Unreadable, s.BadChecksum, s.Reassembled, s.Gaps, s.Quiet, s.Rewritten, s.Alerts, s.Dropped, s.DroppedFlow, s.Rejects,
-		s.RejectsLost, e.Candidates, e.Matches, e.Suppressed, e.QueueFull, e.BitsFull, e.IntsFull, e.RecordsFull, e.LimitsFull, e.RegexGivenUp,
+		s.RejectsLost, e.Candidates, e.Matches, e.Suppressed, e.QueueFull, e.BitsFull, e.IntsFull, e.RecordsFull, e.LimitsFull, s.GaveUp, e.Exhausted, e.Ticks,
 		t.Sessions, t.Midstream, t.OutOfOrder, t.Overlaps, t.Different, t.NoMemory, t.DepthReached, t.Rejected, f.Fragments, f.Bad,
 		f.TimedOut, h.Requests, h.Responses, h.NoMemory, h.NoSlot, h.Desync,
 	}
@@ -56,6 +57,7 @@ func (n *IDS) Report(r *nf.Report) {
 	r.Counters["rules_skipped"] = int64(len(n.summary.Skipped))
 	r.Counters["memory_used"] = int64(n.arena.Used())
 	for _, sig := range n.engine.Signatures() {
-		r.Rules = append(r.Rules, nf.RuleCount{File: sig.Rule.File, Line: sig.Rule.Line, Packets: sig.Matches, Bytes: sig.Bytes, ID: uint64(sig.Rule.SID)})
+		r.Rules = append(r.Rules, nf.RuleCount{File: sig.Rule.File, Line: sig.Rule.Line, Packets: sig.Matches, Bytes: sig.Bytes, ID: uint64(sig.Rule.SID),
+			Evaluations: sig.Work.Evaluations, Ticks: sig.Work.Ticks, Exhausted: sig.Work.Exhausted})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 
+	"github.com/granule-nf/granule/lambdaworker/nf/ids/detect"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/proto"
 )
 
@@ -13,6 +14,9 @@ const stateVersion = 6
 // ofFragments stands in place of a flow's flags where datagrams follow that wait for fragments: they are all there is to a flow
 // of fragments, whose key has no ports.
 const ofFragments = 1 << 15
+
+// strikesAt is where three bits of the flags begin.
+const strikesAt = 11
 
 var errState = errors.New("ids: the state of a flow is cut short or contradicts itself")
 
@@ -72,13 +76,14 @@ func (f *flow) flags() (x uint16) {
 			x |= 1 << i
 		}
 	}
-	return x
+	return x | uint16(f.strikes)<<strikesAt
 }
 
 func (f *flow) setFlags(x uint16) {
 	for i, b := range [...]*bool{&f.reverse, &f.dropped, &f.passed, &f.seen[0], &f.seen[1], &f.first[0], &f.first[1], &f.tracked, &f.closed, &f.known[0], &f.known[1]} {
 		*b = x>>i&1 != 0
 	}
+	f.strikes = min(uint8(x>>strikesAt&7), detect.MaxStrikes)
 }
 
 // ApplyFlow implements nf.FlowState.
@@ -193,7 +198,7 @@ func (n *IDS) AppendShared(dst []byte) []byte {
 	dst = n.engine.AppendCounts(dst)
 	limits := len(dst)
 	dst = n.engine.AppendLimits(dst)
-	if empty && limits-counts == 4 && len(dst) == limits {
+	if empty && limits-counts == 1 && len(dst) == limits {
 		return dst[:start]
 	}
 	return dst

@@ -61,12 +61,16 @@ func (x *inspector) base64(it *item) bool {
 		return false
 	}
 	data := decodeBase64(x.decoded[:0], x.buf[from:], it.decode.base64)
+	x.left -= 2 * len(data)
+	if x.spent() {
+		return false
+	}
 	if len(data) == 0 {
 		return false
 	}
 	buf, at := x.buf, x.at
 	x.buf, x.at = data, 0
 	ok := x.from(it.decode.items)
-	x.buf, x.at, x.stop = buf, at, false
+	x.buf, x.at, x.stop = buf, at, x.left < 0
 	return ok
 }

@@ -119,6 +119,7 @@ func (e *Engine) reserve(it *rule.Item) {
 	switch it.Kind {
 	case rule.PCRE:
 		e.programs = max(e.programs, it.Regex.Size())
+		e.regexps = append(e.regexps, it.Regex)
 	case rule.Base64Decode:
 		if e.x.decoded == nil {
 			e.x.decoded = make([]byte, 0, maxDecoded)

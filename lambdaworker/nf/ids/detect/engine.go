@@ -21,6 +21,7 @@ type Engine struct {
 	chains  [][]rule.Transform // distinct chains of transforms; chain n is chains[n-1]
 
 	programs int // largest regular expression
+	regexps  []*pcre.Regexp
 	patterns int // largest group
 	overlap  int // longest pattern looked for in streams, less one
 
@@ -35,6 +36,7 @@ type Engine struct {
 	records records
 	live    []int32 // records of the transaction under inspection
 
+	budget budget
 	queue  []Match
 	limits *limits
 	stats  Stats
@@ -42,15 +44,16 @@ type Engine struct {
 
 // Stats are counters of an Engine since its start.
 type Stats struct {
-	Candidates   uint64 // found by the prefilter
-	Matches      uint64
-	Suppressed   uint64 // by threshold or detection_filter
-	QueueFull    uint64 // matches lost: too many on one packet
-	BitsFull     uint64 // flowbits not set: MaxBits are
-	IntsFull     uint64 // variables not set: MaxInts are
-	RecordsFull  uint64 // candidates of transactions lost: no memory
-	LimitsFull   uint64 // thresholds that forgot an entry for another
-	RegexGivenUp uint64 // searches past the step limit
+	Candidates  uint64 // found by the prefilter
+	Matches     uint64
+	Suppressed  uint64 // by threshold or detection_filter
+	QueueFull   uint64 // matches lost: too many on one packet
+	BitsFull    uint64 // flowbits not set: MaxBits are
+	IntsFull    uint64 // variables not set: MaxInts are
+	RecordsFull uint64 // candidates of transactions lost: no memory
+	LimitsFull  uint64 // thresholds that forgot an entry for another
+	Exhausted   uint64 // rules given up for want of budget
+	Ticks       uint64 // what inspection cost, in ticks of about a nanosecond
 }
 
 // Match is a signature that matched.
@@ -69,6 +72,7 @@ func New(rules []*rule.Rule, cfg Config) *Engine {
 	e.compile(rules)
 	e.build()
 	e.x.machine = pcre.NewMachine(max(e.programs, 1))
+	e.x.machine.Prepare(e.regexps)
 	e.transform = newTransformer()
 	e.seen = match.NewSeen(e.patterns)
 	e.hits = make([]uint32, 0, e.patterns)
@@ -83,6 +87,8 @@ func New(rules []*rule.Rule, cfg Config) *Engine {
 	}
 	e.live = make([]int32, 0, len(e.sigs))
 	e.limits = newLimits(e.sigs, cfg.Limits)
+	e.StartBatch()
+	e.StartPacket(0)
 	return e
 }
 
@@ -98,8 +104,7 @@ func (e *Engine) Signatures() []*Signature { return e.sigs }
 // Stats returns the counters.
 func (e *Engine) Stats() Stats {
 	s := e.stats
-	s.RegexGivenUp = e.x.machine.Exceeded
-	s.LimitsFull = e.limits.full
+	s.LimitsFull, s.Ticks = e.limits.full, e.budget.ticks
 	return s
 }
 
@@ -122,6 +127,7 @@ func (e *Engine) chain(ts []rule.Transform) int {
 // begin starts a list of candidates.
 func (e *Engine) begin() {
 	e.found = e.found[:0]
+	e.transform.of = nil
 	if e.epoch++; e.epoch == 0 { // wrapped
 		clear(e.stamp)
 		e.epoch = 1
@@ -149,7 +155,7 @@ func (e *Engine) scan(g *group, data []byte) bool {
 	if g.set == nil || len(data) == 0 {
 		return false
 	}
-	e.hits = g.set.Scan(data, e.seen, e.hits[:0])
+	e.prefilter(g.set, data)
 	for _, h := range e.hits {
 		e.candidates(g.owners[h])
 	}
@@ -188,6 +194,9 @@ func (e *Engine) Packet(p *Packet) {
 	e.stats.Candidates += uint64(len(e.found))
 	for _, n := range e.found {
 		s := e.sigs[n]
+		if !e.ready(s) {
+			break
+		}
 		if stream, ok := e.packet(s, p); ok {
 			e.matched(s, p, -1, stream)
 		}
@@ -230,7 +239,7 @@ func (e *Engine) packet(s *Signature, p *Packet) (stream, ok bool) {
 	}
 	for i := range s.headers {
 		b, ok := p.header(s.headers[i].buffer)
-		if !ok || !e.section(&s.headers[i], b) {
+		if !ok || !e.section(s, &s.headers[i], b) {
 			return false, false
 		}
 	}
@@ -242,21 +251,28 @@ func (e *Engine) packet(s *Signature, p *Packet) (stream, ok bool) {
 
 // payload tries the items on the stream first, then on the packet, as Suricata does.
 func (e *Engine) payload(s *Signature, p *Packet) (stream, ok bool) {
-	if s.stream && p.StreamDue && e.x.run(s.payload, p.Stream) {
+	if s.stream && p.StreamDue && e.evaluate(s, s.payload, p.Stream) {
 		return true, true
 	}
 	if p.Pseudo || p.Again || s.stream && !s.packet && p.InStream || len(p.Payload) == 0 || s.Rule.Flow.OnlyStream {
 		return false, false
 	}
-	return false, e.x.run(s.payload, p.Payload)
+	return false, e.evaluate(s, s.payload, p.Payload)
+}
+
+// transformed returns data after ts, within the budget.
+func (e *Engine) transformed(ts []rule.Transform, chain int, data []byte) []byte {
+	data, ticks := e.transform.apply(ts, chain, data)
+	e.budget.spend(ticks)
+	return data
 }
 
 // section tries a section over a buffer.
-func (e *Engine) section(c *section, data []byte) bool {
+func (e *Engine) section(s *Signature, c *section, data []byte) bool {
 	if len(c.transforms) > 0 {
-		data = e.transform.apply(c.transforms, data)
+		data = e.transformed(c.transforms, c.chain, data)
 	}
-	return e.x.run(c.items, data)
+	return e.evaluate(s, c.items, data)
 }
 
 // matched queues a match and does what the signature says about flowbits and variables.

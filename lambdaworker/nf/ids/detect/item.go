@@ -12,6 +12,9 @@ type item struct {
 	relative bool // counts from the end of the match before
 	depends  bool // on matches or variables before it: other places for those may help
 	relNext  bool // what follows counts from the end of this match: other places for it must be tried
+	// rightward: it is looked for in all that follows the match before, so what is not there is not behind a later match either.
+	rightward bool
+	find      int // index of inspector.finds, -1: what is found depends on more than where the search begins
 
 	pattern             []byte // lower case if noCase
 	noCase              bool
@@ -63,6 +66,9 @@ func compileItems(in []*rule.Item) []item {
 			continue // the section knows
 		case rule.Base64Decode:
 			c.decode = &decoding{it.Decode.Base64, compileItems(it.Decode.Section.Items)}
+			for i := range c.decode.items {
+				c.decode.items[i].find = -1 // of another buffer each time
+			}
 		case rule.Compare:
 			if c.pick = it.Pick; c.pick == nil {
 				c.pick = new(rule.Pick)
@@ -71,6 +77,11 @@ func compileItems(in []*rule.Item) []item {
 		c.depends = c.relative
 		for _, v := range []rule.Value{c.offset, c.depth, c.distance, c.within, c.byte.Offset, c.byte.Bytes, c.byte.Value, c.byte.PostOffset} {
 			c.depends = c.depends || v.Var > 0
+		}
+		searched := c.kind == rule.Content && !c.negated || c.kind == rule.PCRE && c.re.Floating()
+		c.rightward = searched && !c.hasWithin && !c.hasDepth && c.distance.Var == 0 && c.offset.Var == 0
+		if c.find = -1; searched && len(out) < maxFinds {
+			c.find = len(out)
 		}
 		out = append(out, c)
 	}

@@ -276,7 +276,7 @@ func TestTransforms(t *testing.T) {
 		{rule.StripPseudoHeaders, ":method: GET\r\nA: b\r\n", "A: b\r\n"}, {rule.HeaderLowercase, "Ab: Cd\r\nEf: Gh", "ab: Cd\r\nef: Gh"},
 		{rule.Domain, "www.example.co.uk", "example.co.uk"}, {rule.TLD, "www.example.co.uk", "co.uk"},
 	} {
-		if got := tr.apply([]rule.Transform{{Kind: c.kind}}, []byte(c.in)); string(got) != c.want {
+		if got, _ := tr.apply([]rule.Transform{{Kind: c.kind}}, 0, []byte(c.in)); string(got) != c.want {
 			t.Errorf("%d: %q became %q, want %q", c.kind, c.in, got, c.want)
 		}
 	}

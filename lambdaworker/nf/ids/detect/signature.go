@@ -28,7 +28,9 @@ type Signature struct {
 	Event   eve.Signature
 	Matches uint64 // matches that count, for the report
 	Bytes   uint64
+	Work    Work
 	sent    [2]uint64 // of Matches and Bytes, what others know
+	told    Work      // and of Work
 	counted bool      // listed in Engine.counted
 	num     uint32
 	protos  uint8 // bits of protoTCP...

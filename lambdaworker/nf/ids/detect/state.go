@@ -98,53 +98,51 @@ func (e *Engine) ApplyTx(data []byte, t *TxState) (rest []byte, err error) {
 	return data, nil
 }
 
-// ruleBytes is the size of one rule's counters as they travel.
-const ruleBytes = 24
+// tellTicks is how much work of a rule others are not told of: it travels when it is more, or with the rule's next match.
+const tellTicks = 1_000_000
 
 // AppendCounts appends the rules' counters, as far as they changed since the last call.
 func (e *Engine) AppendCounts(dst []byte) []byte {
-	at := len(dst)
-	dst = binary.LittleEndian.AppendUint32(dst, 0)
-	n := uint32(0)
-	add := func(s *Signature, packets, bytes uint64) {
-		if packets == 0 && bytes == 0 {
-			return
-		}
-		dst = binary.LittleEndian.AppendUint32(dst, s.Rule.GID)
-		dst = binary.LittleEndian.AppendUint32(dst, s.Rule.SID)
-		dst = binary.LittleEndian.AppendUint64(dst, packets)
-		dst = binary.LittleEndian.AppendUint64(dst, bytes)
-		n++
-	}
+	dst = binary.AppendUvarint(dst, uint64(len(e.counted)))
 	for _, num := range e.counted {
 		s := e.sigs[num]
-		add(s, s.Matches-s.sent[0], s.Bytes-s.sent[1])
-		s.sent, s.counted = [2]uint64{s.Matches, s.Bytes}, false
+		for _, v := range [...]uint64{
+			uint64(s.Rule.GID), uint64(s.Rule.SID), s.Matches - s.sent[0], s.Bytes - s.sent[1],
+			s.Work.Evaluations - s.told.Evaluations, s.Work.Ticks - s.told.Ticks, s.Work.Exhausted - s.told.Exhausted,
+		} {
+			dst = binary.AppendUvarint(dst, v)
+		}
+		s.sent, s.told, s.counted = [2]uint64{s.Matches, s.Bytes}, s.Work, false
 	}
 	e.counted = e.counted[:0]
-	binary.LittleEndian.PutUint32(dst[at:], n)
 	return dst
 }
 
 // ApplyCounts adds counters that another engine appended, and returns what follows.
 func (e *Engine) ApplyCounts(data []byte) (rest []byte, err error) {
-	if len(data) < 4 {
+	n, k := binary.Uvarint(data)
+	if k <= 0 || n > uint64(len(data)) {
 		return data, errShort
 	}
-	n := uint64(binary.LittleEndian.Uint32(data))
-	data = data[4:]
-	if uint64(len(data)) < n*ruleBytes {
-		return data, errShort
-	}
+	data = data[k:]
 	for ; n > 0; n-- {
-		num, ok := e.byID[uint64(binary.LittleEndian.Uint32(data))<<32|uint64(binary.LittleEndian.Uint32(data[4:]))]
-		if ok {
-			s := e.sigs[num]
-			p, b := binary.LittleEndian.Uint64(data[8:]), binary.LittleEndian.Uint64(data[16:])
-			s.Matches, s.Bytes = s.Matches+p, s.Bytes+b
-			s.sent[0], s.sent[1] = s.sent[0]+p, s.sent[1]+b
+		var v [7]uint64
+		for i := range v {
+			if v[i], k = binary.Uvarint(data); k <= 0 {
+				return data, errShort
+			}
+			data = data[k:]
 		}
-		data = data[ruleBytes:]
+		num, ok := e.byID[v[0]<<32|v[1]&0xffffffff]
+		if !ok {
+			continue
+		}
+		s := e.sigs[num]
+		s.Matches, s.Bytes = s.Matches+v[2], s.Bytes+v[3]
+		s.sent[0], s.sent[1] = s.sent[0]+v[2], s.sent[1]+v[3]
+		for _, w := range [...]*Work{&s.Work, &s.told} {
+			w.Evaluations, w.Ticks, w.Exhausted = w.Evaluations+v[4], w.Ticks+v[5], w.Exhausted+v[6]
+		}
 	}
 	return data, nil
 }
@@ -153,6 +151,11 @@ func (e *Engine) ApplyCounts(data []byte) (rest []byte, err error) {
 func (e *Engine) count(s *Signature, bytes uint32) {
 	s.Matches++
 	s.Bytes += uint64(bytes)
+	e.worked(s)
+}
+
+// worked has the counters of s travel.
+func (e *Engine) worked(s *Signature) {
 	if !s.counted {
 		s.counted = true
 		e.counted = append(e.counted, s.num)

@@ -13,7 +13,15 @@ import (
 // transformer applies chains of transforms into memory of its own.
 type transformer struct {
 	buf [2][]byte
+	// The last result: rules that ask for the same of one buffer come one after the other.
+	of    *byte // first byte of what it was made of; nil if there is none
+	size  int
+	chain int
+	made  []byte
 }
+
+// transformTicks is what a transform costs for a byte.
+const transformTicks = 2
 
 // maxTransformed bounds what a transform looks at.
 const maxTransformed = 128 << 10
@@ -22,15 +30,23 @@ func newTransformer() *transformer {
 	return &transformer{buf: [2][]byte{make([]byte, 0, maxTransformed), make([]byte, 0, maxTransformed)}}
 }
 
-// apply returns data after ts, valid until the next call.
-func (t *transformer) apply(ts []rule.Transform, data []byte) []byte {
+// apply returns data after ts, which is chain number chain, valid until the next call, and what that cost in ticks.
+func (t *transformer) apply(ts []rule.Transform, chain int, data []byte) (made []byte, ticks int) {
+	if len(data) > 0 {
+		if t.of == &data[0] && t.size == len(data) && t.chain == chain {
+			return t.made, 0
+		}
+		t.of, t.size, t.chain = &data[0], len(data), chain
+		ticks = transformTicks * len(data) * len(ts)
+		defer func() { t.made = made }()
+	}
 	for i := range ts {
 		if len(data) > maxTransformed-1 {
 			data = data[:maxTransformed-1]
 		}
 		data = one(&ts[i], t.buf[i&1][:0], data)
 	}
-	return data
+	return data, ticks
 }
 
 // one appends the transformed data to dst, or returns a part of data.

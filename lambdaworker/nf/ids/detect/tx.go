@@ -153,7 +153,7 @@ func (e *Engine) scanBuffer(b *txBuffer, tx Tx) {
 			c := &b.chains[j]
 			d := data
 			if len(c.transforms) > 0 {
-				d = e.transform.apply(c.transforms, data)
+				d = e.transformed(c.transforms, c.chain, data)
 			} else if seen > 0 {
 				// What was found before is under inspection already.
 				d = data[max(0, min(seen, len(data))-c.group.overlap):]
@@ -180,6 +180,9 @@ func (e *Engine) inspect(p *Packet, tx Tx, t *TxState, id int64) {
 	}
 	slices.SortFunc(e.live, e.byNumber)
 	for _, i := range e.live {
+		if !e.ready(e.sigs[e.records.all[i].sig]) {
+			break
+		}
 		e.advance(p, tx, &e.records.all[i], id)
 	}
 }
@@ -209,7 +212,7 @@ func (e *Engine) advance(p *Packet, tx Tx, r *record, id int64) {
 			}
 			continue
 		}
-		if e.txSection(c, tx) {
+		if e.txSection(s, c, tx) {
 			r.mask |= 1 << i
 			continue
 		}
@@ -236,7 +239,7 @@ func (e *Engine) advance(p *Packet, tx Tx, r *record, id int64) {
 }
 
 // txSection reports whether any instance of the section's buffer matches.
-func (e *Engine) txSection(c *section, tx Tx) bool {
+func (e *Engine) txSection(s *Signature, c *section, tx Tx) bool {
 	if len(c.items) > 0 && c.items[0].kind == rule.Compare {
 		return numbers(c, tx)
 	}
@@ -245,7 +248,7 @@ func (e *Engine) txSection(c *section, tx Tx) bool {
 		if !ok {
 			return i == 0 && c.absent
 		}
-		if (!c.absent || c.orAbsent) && e.section(c, data) {
+		if (!c.absent || c.orAbsent) && e.section(s, c, data) {
 			return true
 		}
 		if !c.buffer.Multi() {

@@ -1,15 +1,21 @@
 package match
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // Seen remembers which patterns a scan has found. It is made for the largest Set and used by one goroutine.
 type Seen struct {
+	// Ticks bounds the next scan: what that costs, in about nanoseconds, is taken from it, and below zero it is given up. Only patterns that
+	// have much in common, on data made of that, cost more than the bytes.
+	Ticks int
 	stamp []uint32
 	epoch uint32
 }
 
 // NewSeen makes a Seen for sets of at most n patterns.
-func NewSeen(n int) *Seen { return &Seen{stamp: make([]uint32, n)} }
+func NewSeen(n int) *Seen { return &Seen{Ticks: math.MaxInt, stamp: make([]uint32, n)} }
 
 // Scan appends the numbers of the patterns that occur in data to hits, each once, in no order.
 func (s *Set) Scan(data []byte, seen *Seen, hits []uint32) []uint32 {
@@ -18,6 +24,7 @@ func (s *Set) Scan(data []byte, seen *Seen, hits []uint32) []uint32 {
 		clear(seen.stamp)
 		seen.epoch = 1
 	}
+	seen.Ticks -= len(data) / scanShare
 	if s.filter != nil {
 		hits = s.scanWindows(data, seen, hits)
 	}
@@ -36,6 +43,12 @@ func (s *Set) Scan(data []byte, seen *Seen, hits []uint32) []uint32 {
 	}
 	return hits
 }
+
+// Costs, in ticks.
+const (
+	scanShare   = 2 // bytes that are scanned in a tick
+	verifyTicks = 8 // to compare a pattern
+)
 
 // scanWindows looks at the windows at every s.step-th byte.
 func (s *Set) scanWindows(data []byte, seen *Seen, hits []uint32) []uint32 {
@@ -144,7 +157,12 @@ func (s *Set) scanPairs(data []byte, seen *Seen, hits []uint32) []uint32 {
 
 // verify compares the patterns whose key was met at data[at:].
 func (s *Set) verify(t *table, key uint32, at int, data []byte, seen *Seen, hits []uint32) []uint32 {
-	for _, e := range t.find(key) {
+	if seen.Ticks < 0 {
+		return hits
+	}
+	entries := t.find(key)
+	seen.Ticks -= verifyTicks * len(entries)
+	for _, e := range entries {
 		if seen.stamp[e.pattern] == seen.epoch {
 			continue
 		}

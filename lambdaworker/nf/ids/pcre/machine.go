@@ -7,11 +7,14 @@ import "regexp/syntax"
 type Machine struct {
 	now, next threads
 	stack     []uint32
-	Exceeded  uint64 // searches given up because they took more than MaxSteps
+
+	dfa      dfa
+	prepared []prepared
+	known    map[*Regexp]int // index into prepared
 }
 
-// MaxSteps bounds one search, in threads times bytes; a search that needs more has no match, as with PCRE's match limit.
-const MaxSteps = 4 << 20
+// threadTicks is what one thread costs for one byte, in ticks of about a nanosecond.
+const threadTicks = 16
 
 type threads struct {
 	sparse []uint32
@@ -39,23 +42,27 @@ func (l *threads) has(pc uint32) bool {
 }
 
 // Match looks for the leftmost match in data that begins at from or later. Assertions see all of data. It returns where
-// the match begins and ends.
-func (m *Machine) Match(r *Regexp, data []byte, from int) (start, end int, ok bool) {
-	if from > len(data) {
+// the match begins and ends. What it costs is taken from ticks; where that falls below zero the search is given up, and has no
+// match.
+func (m *Machine) Match(r *Regexp, data []byte, from int, ticks *int) (start, end int, ok bool) {
+	if from > len(data) || *ticks < 0 {
 		return 0, 0, false
 	}
 	m.now.dense, m.next.dense = m.now.dense[:0], m.next.dense[:0]
 	start, end = -1, -1
-	steps := 0
+	left := *ticks
+	defer func() { *ticks = left }()
 	for at := from; ; at++ {
 		if len(m.now.dense) == 0 {
 			if end >= 0 || r.anchored && at > from {
 				break
 			}
 			if !r.anyFirst && !r.anchored {
+				begin := at
 				for at < len(data) && !r.first[data[at]] {
 					at++
 				}
+				left -= at - begin
 				if at == len(data) {
 					break
 				}
@@ -74,7 +81,7 @@ func (m *Machine) Match(r *Regexp, data []byte, from int) (start, end int, ok bo
 		if more {
 			c = data[at]
 		}
-		steps += len(m.now.dense)
+		left -= threadTicks * len(m.now.dense)
 	run:
 		for _, th := range m.now.dense {
 			in := &r.insts[th.pc]
@@ -95,8 +102,7 @@ func (m *Machine) Match(r *Regexp, data []byte, from int) (start, end int, ok bo
 		if !more {
 			break
 		}
-		if steps > MaxSteps {
-			m.Exceeded++
+		if left < 0 {
 			return 0, 0, false
 		}
 		m.now, m.next = m.next, m.now

@@ -2,6 +2,7 @@ package pcre
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"testing"
 )
@@ -49,7 +50,7 @@ func TestMatch(t *testing.T) {
 			t.Errorf("%q: %v", c.expr, err)
 			continue
 		}
-		s, e, ok := NewMachine(r.Size()).Match(r, []byte(c.data), 0)
+		s, e, ok := find(r, []byte(c.data))
 		if !ok {
 			s, e = -1, -1
 		}
@@ -69,7 +70,7 @@ func TestLargeCounts(t *testing.T) {
 		for i := range data {
 			data[i] = 'a'
 		}
-		if _, _, ok := NewMachine(r.Size()).Match(r, data, 0); ok != want {
+		if _, _, ok := find(r, data); ok != want {
 			t.Errorf("%s: %v", expr, ok)
 		}
 	}
@@ -96,8 +97,9 @@ func TestNoAllocation(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := NewMachine(r.Size())
+	m.Prepare([]*Regexp{r})
 	data := []byte("some text FOObarbaz123")
-	if n := testing.AllocsPerRun(100, func() { m.Match(r, data, 0) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { left := plenty; m.Match(r, data, 0, &left); m.Exists(r, data, 0, &left) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
@@ -122,7 +124,7 @@ func FuzzAgainstStandardLibrary(f *testing.F) {
 		}
 		for i := range len(expr) {
 			if c := expr[i]; c >= 0x80 || c < ' ' || c == '\\' || c == '$' || c == '{' || c == '[' {
-				NewMachine(r.Size()).Match(r, []byte(data), 0)
+				find(r, []byte(data))
 				return
 			}
 		}
@@ -130,10 +132,32 @@ func FuzzAgainstStandardLibrary(f *testing.F) {
 		if err != nil {
 			return
 		}
-		s, e, ok := NewMachine(r.Size()).Match(r, []byte(data), 0)
+		s, e, ok := find(r, []byte(data))
 		want := std.FindStringIndex(data)
 		if ok != (want != nil) || ok && (s != want[0] || e != want[1]) {
 			t.Errorf("%q on %q: %d-%d %v, want %v", expr, data, s, e, ok, want)
 		}
 	})
+}
+
+// plenty are more ticks than a test needs.
+const plenty = 1 << 40
+
+// find looks for r with threads and with the automaton, which must agree.
+func find(r *Regexp, data []byte) (start, end int, ok bool) {
+	m := NewMachine(r.Size())
+	m.Prepare([]*Regexp{r})
+	left := plenty
+	start, end, ok = m.Match(r, data, 0, &left)
+	for range 2 { // the second time with the states there
+		if m.Exists(r, data, 0, &left) != ok {
+			panic(fmt.Sprintf("threads say %v, the automaton %v", ok, !ok))
+		}
+	}
+	for from := range len(data) + 1 {
+		if _, _, ok := m.Match(r, data, from, &left); m.Exists(r, data, from, &left) != ok {
+			panic(fmt.Sprintf("from %d threads say %v, the automaton %v", from, ok, !ok))
+		}
+	}
+	return start, end, ok
 }

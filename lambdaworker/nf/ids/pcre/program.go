@@ -3,6 +3,7 @@ package pcre
 import (
 	"fmt"
 	"regexp/syntax"
+	"slices"
 	"strings"
 )
 
@@ -25,6 +26,9 @@ type Regexp struct {
 	anchored bool
 	first    [256]bool // bytes that a match can begin with
 	anyFirst bool      // the expression can match nothing, or begins with an assertion
+	floating bool      // what stands before a match does not matter
+	class    [256]uint8
+	classes  int
 }
 
 type inst struct {
@@ -83,6 +87,8 @@ func Compile(expr string, f Flags) (*Regexp, error) {
 	r := &Regexp{start: uint32(prog.Start), dollar: t.dollar, anchored: f.Anchored || prog.StartCond()&syntax.EmptyBeginText != 0}
 	r.lower(prog)
 	r.findFirst()
+	r.classify()
+	r.floating = !r.anchored && !slices.ContainsFunc(r.insts, inst.looksBack)
 	return r, nil
 }
 
@@ -156,6 +162,14 @@ func (r *Regexp) findFirst() {
 	}
 	walk(r.start)
 }
+
+// looksBack reports whether the instruction asks what stands before a place.
+func (in inst) looksBack() bool {
+	return in.op == opEmpty && syntax.EmptyOp(in.empty)&^(syntax.EmptyEndLine|syntax.EmptyEndText) != 0
+}
+
+// Floating reports whether a match is one wherever the data begins: it is not anchored, and asks nothing of the bytes before it.
+func (r *Regexp) Floating() bool { return r.floating }
 
 // Size returns the number of instructions, for the Machine that runs them.
 func (r *Regexp) Size() int { return len(r.insts) }
