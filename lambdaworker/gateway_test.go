@@ -11,7 +11,7 @@ import (
 
 	"github.com/granule-nf/granule/lambdaworker/nf"
 	"github.com/granule-nf/granule/relay"
-	"github.com/granule-nf/granule/relay/record"
+	"github.com/granule-nf/granule/relay/tlsrecord"
 	"github.com/granule-nf/granule/relay/wire"
 )
 
@@ -63,14 +63,14 @@ func init() {
 type fakeGateway struct {
 	t        testing.TB
 	listener *relay.Listener
-	identity *record.Identity
+	identity *tlsrecord.Identity
 	conns    chan *relay.Conn
 	tls      bool
 }
 
 func newFakeGateway(t testing.TB, tls bool) *fakeGateway {
 	t.Helper()
-	id, err := record.NewIdentity()
+	id, err := tlsrecord.NewIdentity()
 	if err != nil {
 		t.Fatal(err)
 	}

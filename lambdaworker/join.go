@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/granule-nf/granule/lambdaworker/nf"
-	"github.com/granule-nf/granule/relay/record"
+	"github.com/granule-nf/granule/relay/tlsrecord"
 	"github.com/granule-nf/granule/relay/wire"
 )
 
@@ -78,7 +78,7 @@ func joinOne(ctx context.Context, inv *wire.Invocation, shard uint16, p *nf.Pipe
 				}
 			}
 			err = fmt.Errorf("joining %s, connection %d: %w", address, shard, err)
-			if errors.Is(err, errRefused) || errors.Is(err, record.ErrWrongKey) {
+			if errors.Is(err, errRefused) || errors.Is(err, tlsrecord.ErrWrongKey) {
 				return nil, err
 			}
 			if ctx.Err() == nil || last == nil {
@@ -94,7 +94,7 @@ func joinOne(ctx context.Context, inv *wire.Invocation, shard uint16, p *nf.Pipe
 }
 
 // joinAt makes one connection: dial, TLS, Hello, Welcome.
-func joinAt(ctx context.Context, address string, inv *wire.Invocation, shard uint16) (net.Conn, *record.Sealer, *record.Inbox, error) {
+func joinAt(ctx context.Context, address string, inv *wire.Invocation, shard uint16) (net.Conn, *tlsrecord.Sealer, *tlsrecord.Inbox, error) {
 	ctx, cancel := context.WithTimeout(ctx, joinLimit)
 	defer cancel()
 	c, err := dialer.DialContext(ctx, "tcp", address)
@@ -103,8 +103,8 @@ func joinAt(ctx context.Context, address string, inv *wire.Invocation, shard uin
 	}
 	deadline, _ := ctx.Deadline()
 	if err = c.SetDeadline(deadline); err == nil {
-		var seal *record.Sealer
-		var in *record.Inbox
+		var seal *tlsrecord.Sealer
+		var in *tlsrecord.Inbox
 		if seal, in, err = greet(ctx, c, inv, shard); err == nil {
 			return c, seal, in, nil
 		}
@@ -114,20 +114,20 @@ func joinAt(ctx context.Context, address string, inv *wire.Invocation, shard uin
 }
 
 // greet proves who is calling, and waits to be believed. The first batches may already be in the inbox then.
-func greet(ctx context.Context, c net.Conn, inv *wire.Invocation, shard uint16) (*record.Sealer, *record.Inbox, error) {
-	session := record.Plain()
+func greet(ctx context.Context, c net.Conn, inv *wire.Invocation, shard uint16) (*tlsrecord.Sealer, *tlsrecord.Inbox, error) {
+	session := tlsrecord.Plain()
 	who := wire.JoinContext(inv.Worker, inv.Epoch, shard)
 	var binding []byte
 	if inv.TLS {
 		var err error
-		if session, err = record.Client(ctx, c, inv.GatewayKey, wire.ALPN); err != nil {
+		if session, err = tlsrecord.Client(ctx, c, inv.GatewayKey, wire.ALPN); err != nil {
 			return nil, nil, err
 		}
 		if binding, err = session.Export(wire.ExporterLabel, who, wire.ProofSize); err != nil {
 			return nil, nil, err
 		}
 	}
-	in := record.NewInbox(session.Open, wire.MaxBatch, readChunk)
+	in := tlsrecord.NewInbox(session.Open, wire.MaxBatch, readChunk)
 	if !inv.TLS {
 		h, body, err := readFrame(c, in)
 		if err != nil {
@@ -167,8 +167,8 @@ func greet(ctx context.Context, c net.Conn, inv *wire.Invocation, shard uint16) 
 }
 
 // readFrame reads until one whole frame is there, which stays in the inbox.
-func readFrame(c net.Conn, in *record.Inbox) (wire.Header, []byte, error) {
-	for ended := record.FaultNone; ; {
+func readFrame(c net.Conn, in *tlsrecord.Inbox) (wire.Header, []byte, error) {
+	for ended := tlsrecord.FaultNone; ; {
 		if b := in.Bytes(); len(b) >= wire.HeaderSize {
 			h, fault := wire.ParseHeader(b)
 			if fault == wire.FaultNone && h.Length > wire.MaxControl {
@@ -181,7 +181,7 @@ func readFrame(c net.Conn, in *record.Inbox) (wire.Header, []byte, error) {
 				return h, b[wire.HeaderSize:size], nil
 			}
 		}
-		if ended != record.FaultNone { // but a frame that came with it was looked at first
+		if ended != tlsrecord.FaultNone { // but a frame that came with it was looked at first
 			return wire.Header{}, nil, fmt.Errorf("before the gateway's first frame: %v", ended)
 		}
 		n, err := c.Read(in.Space())

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/granule-nf/granule/lambdaworker/nf"
-	"github.com/granule-nf/granule/relay/record"
+	"github.com/granule-nf/granule/relay/tlsrecord"
 	"github.com/granule-nf/granule/relay/wire"
 )
 
@@ -20,8 +20,8 @@ const (
 // drain and leave are called from others.
 type link struct {
 	conn     *socket
-	seal     *record.Sealer
-	in       *record.Inbox
+	seal     *tlsrecord.Sealer
+	in       *tlsrecord.Inbox
 	pipeline *nf.Pipeline
 	idle     time.Duration // how long the gateway may say nothing; 0: for ever
 
@@ -53,7 +53,7 @@ type link struct {
 	detail                 string
 }
 
-func newLink(c *socket, seal *record.Sealer, in *record.Inbox, p *nf.Pipeline, idle time.Duration) *link {
+func newLink(c *socket, seal *tlsrecord.Sealer, in *tlsrecord.Inbox, p *nf.Pipeline, idle time.Duration) *link {
 	return &link{
 		conn: c, seal: seal, in: in, pipeline: p, idle: idle,
 		out:    make([]byte, 0, 256<<10),

@@ -9,7 +9,7 @@ import (
 
 	"github.com/granule-nf/granule/lambdaworker/nf"
 	"github.com/granule-nf/granule/relay"
-	"github.com/granule-nf/granule/relay/record"
+	"github.com/granule-nf/granule/relay/tlsrecord"
 	"github.com/granule-nf/granule/relay/wire"
 )
 
@@ -35,12 +35,12 @@ func bareLink(t testing.TB, nfs ...nf.BundleNF) (*link, net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := record.Plain()
+	s := tlsrecord.Plain()
 	c, err := newSocket(ours)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newLink(c, s.Seal, record.NewInbox(s.Open, wire.MaxBatch, readChunk), p, 0), theirs
+	return newLink(c, s.Seal, tlsrecord.NewInbox(s.Open, wire.MaxBatch, readChunk), p, 0), theirs
 }
 
 func batchOf(sequence uint32, packets ...[]byte) []byte {

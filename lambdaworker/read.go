@@ -3,7 +3,7 @@ package main
 import (
 	"time"
 
-	"github.com/granule-nf/granule/relay/record"
+	"github.com/granule-nf/granule/relay/tlsrecord"
 	"github.com/granule-nf/granule/relay/wire"
 )
 
@@ -27,8 +27,8 @@ func (l *link) read() {
 		fault := l.in.Filled(n)
 		l.frames() // those that came before the fault, too
 		switch fault {
-		case record.FaultNone:
-		case record.FaultClosed:
+		case tlsrecord.FaultNone:
+		case tlsrecord.FaultClosed:
 			l.end(ReasonClosed, "")
 		default:
 			l.end(ReasonFormat, "record: "+fault.String())

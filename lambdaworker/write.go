@@ -3,7 +3,7 @@ package main
 import (
 	"time"
 
-	"github.com/granule-nf/granule/relay/record"
+	"github.com/granule-nf/granule/relay/tlsrecord"
 	"github.com/granule-nf/granule/relay/wire"
 )
 
@@ -15,7 +15,7 @@ func (l *link) flush() bool {
 	l.sealed = l.seal.Append(l.sealed[:0], l.out)
 	l.out, l.answered = l.out[:0], 0
 	if l.seal.Worn() {
-		l.end(ReasonFailed, "record: "+record.FaultWorn.String())
+		l.end(ReasonFailed, "record: "+tlsrecord.FaultWorn.String())
 		return false
 	}
 	var stuck time.Time

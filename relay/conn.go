@@ -3,7 +3,7 @@ package relay
 import (
 	"golang.org/x/sys/unix"
 
-	"github.com/granule-nf/granule/relay/record"
+	"github.com/granule-nf/granule/relay/tlsrecord"
 	"github.com/granule-nf/granule/relay/wire"
 )
 
@@ -28,8 +28,8 @@ const (
 type Conn struct {
 	fd      int
 	id      ID
-	seal    *record.Sealer
-	in      *record.Inbox
+	seal    *tlsrecord.Sealer
+	in      *tlsrecord.Inbox
 	builder *wire.BatchBuilder
 	owed    outstanding
 
@@ -69,13 +69,13 @@ type Counters struct {
 
 // NewConn makes a Conn of fd, a connected stream socket in non-blocking mode which it owns from now on. window is in bytes of
 // Batch frames; 0 is DefaultWindow. credit is what the worker's Hello said.
-func NewConn(fd int, s *record.Session, id ID, window int, credit uint32) *Conn {
+func NewConn(fd int, s *tlsrecord.Session, id ID, window int, credit uint32) *Conn {
 	if window <= 0 {
 		window = DefaultWindow
 	}
 	return &Conn{
 		fd: fd, id: id, seal: s.Seal, window: window, credit: int(credit),
-		in:      record.NewInbox(s.Open, wire.MaxBatch, readGulp),
+		in:      tlsrecord.NewInbox(s.Open, wire.MaxBatch, readGulp),
 		builder: wire.NewBatchBuilder(),
 		owed:    newOutstanding(maxRefs, maxBatches),
 		out:     make([]byte, 0, outSize),

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/granule-nf/granule/relay/record"
+	"github.com/granule-nf/granule/relay/tlsrecord"
 	"github.com/granule-nf/granule/relay/wire"
 )
 
@@ -23,7 +23,7 @@ func FuzzConn(f *testing.F) {
 	f.Add(wire.AppendTime(wire.AppendTime(nil, wire.TypePing, 1, 2), wire.TypeDrain, 3, 4), 17)
 	f.Add(wire.AppendBye(wire.AppendReport(nil, []byte("{}"), 0, 1), wire.ByeDone, 0), 3)
 	f.Fuzz(func(t *testing.T, data []byte, cut int) {
-		c := NewConn(-1, record.Plain(), ID{}, 0, noLimit)
+		c := NewConn(-1, tlsrecord.Plain(), ID{}, 0, noLimit)
 		for ref := range uint64(3) {
 			c.Add(ref, 1, false, 60, make([]byte, 60), true, 1e9)
 			if ref != 0 {

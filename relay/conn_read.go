@@ -3,7 +3,7 @@ package relay
 import (
 	"golang.org/x/sys/unix"
 
-	"github.com/granule-nf/granule/relay/record"
+	"github.com/granule-nf/granule/relay/tlsrecord"
 	"github.com/granule-nf/granule/relay/wire"
 )
 
@@ -50,9 +50,9 @@ func (c *Conn) Read(h Handler) Status {
 		fault := c.in.Filled(n)
 		c.frames(h) // those that came before the fault, too
 		switch {
-		case fault == record.FaultClosed:
+		case fault == tlsrecord.FaultClosed:
 			return c.fail(Closed, RecordReason(fault))
-		case fault != record.FaultNone:
+		case fault != tlsrecord.FaultNone:
 			return c.fail(Broken, RecordReason(fault))
 		case c.status != OK:
 			return c.status

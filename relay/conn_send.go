@@ -3,7 +3,7 @@ package relay
 import (
 	"golang.org/x/sys/unix"
 
-	"github.com/granule-nf/granule/relay/record"
+	"github.com/granule-nf/granule/relay/tlsrecord"
 	"github.com/granule-nf/granule/relay/wire"
 )
 
@@ -130,13 +130,13 @@ func (c *Conn) sealBatch() {
 
 // push seals frame into the queue before the socket.
 func (c *Conn) push(frame []byte) {
-	if need := len(frame) + record.Overhead(len(frame)); len(c.out)+need > cap(c.out) && c.sent > 0 {
+	if need := len(frame) + tlsrecord.Overhead(len(frame)); len(c.out)+need > cap(c.out) && c.sent > 0 {
 		c.out = c.out[:copy(c.out, c.out[c.sent:])]
 		c.sent = 0
 	}
 	c.out = c.seal.Append(c.out, frame)
 	if c.seal.Worn() {
-		c.fail(Broken, RecordReason(record.FaultWorn))
+		c.fail(Broken, RecordReason(tlsrecord.FaultWorn))
 	}
 }
 

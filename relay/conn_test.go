@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/granule-nf/granule/relay/record"
+	"github.com/granule-nf/granule/relay/tlsrecord"
 	"github.com/granule-nf/granule/relay/wire"
 )
 
@@ -407,8 +407,8 @@ func TestConnAllocatesNothing(t *testing.T) {
 type looper struct {
 	t    testing.TB
 	fd   int
-	seal *record.Sealer
-	in   *record.Inbox
+	seal *tlsrecord.Sealer
+	in   *tlsrecord.Inbox
 	out  []byte
 	tx   []byte
 }
@@ -419,13 +419,13 @@ func loop(t testing.TB, tls bool) (*Conn, *looper) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gateway, worker := record.Plain(), record.Plain()
+	gateway, worker := tlsrecord.Plain(), tlsrecord.Plain()
 	if tls {
 		gateway, worker = tlsPair(t)
 	}
 	c := NewConn(fds[0], gateway, ID{}, 0, noLimit)
 	t.Cleanup(func() { c.Close(); _ = unix.Close(fds[1]) })
-	return c, &looper{t, fds[1], worker.Seal, record.NewInbox(worker.Open, wire.MaxFrame, 0), make([]byte, 0, 1<<16), make([]byte, 0, 1<<17)}
+	return c, &looper{t, fds[1], worker.Seal, tlsrecord.NewInbox(worker.Open, wire.MaxFrame, 0), make([]byte, 0, 1<<16), make([]byte, 0, 1<<17)}
 }
 
 // round sends n packets and answers them.
@@ -442,7 +442,7 @@ func (w *looper) round(c *Conn, k *counter, carried []byte, n int) {
 			w.t.Fatal(s)
 		}
 		if got, err := unix.Read(w.fd, w.in.Space()); err == nil {
-			if fault := w.in.Filled(got); fault != record.FaultNone {
+			if fault := w.in.Filled(got); fault != tlsrecord.FaultNone {
 				w.t.Fatal(fault)
 			}
 		}

@@ -9,21 +9,21 @@ import (
 	"os"
 	"time"
 
-	"github.com/granule-nf/granule/relay/record"
+	"github.com/granule-nf/granule/relay/tlsrecord"
 	"github.com/granule-nf/granule/relay/wire"
 )
 
-// errTooMuch is what reading gives a stranger who talks too much.
+// errTooMuch is what reading gives for a peer that sends too much.
 var errTooMuch = errors.New("too many bytes before the join")
 
-// join brings a stranger through the TLS handshake and the Hello. Deadlines are set on it.
-func (l *Listener) join(ctx context.Context, c *stranger) (*record.Session, wire.Hello, Refusal, bool) {
+// join brings a connection through the TLS handshake and the Hello. Deadlines are set on it.
+func (l *Listener) join(ctx context.Context, c *halfOpenConn) (*tlsrecord.Session, wire.Hello, Refusal, bool) {
 	var hello wire.Hello
-	session := record.Plain()
+	session := tlsrecord.Plain()
 	var nonce [wire.NonceSize]byte
 	if l.cfg.TLS {
 		var err error
-		if session, err = record.Server(ctx, c, l.cfg.Identity, wire.ALPN); err != nil {
+		if session, err = tlsrecord.Server(ctx, c, l.cfg.Identity, wire.ALPN); err != nil {
 			return nil, hello, refusalOf(err, RefusedTLS), false
 		}
 	} else {
@@ -32,7 +32,7 @@ func (l *Listener) join(ctx context.Context, c *stranger) (*record.Session, wire
 			return nil, hello, refusalOf(err, RefusedGone), false
 		}
 	}
-	in := record.NewInbox(session.Open, wire.HeaderSize+wire.MaxControl, 0)
+	in := tlsrecord.NewInbox(session.Open, wire.HeaderSize+wire.MaxControl, 0)
 	why, ok := readHello(c, in, &hello)
 	if !ok {
 		bye(c, session, why)
@@ -56,8 +56,8 @@ func (l *Listener) join(ctx context.Context, c *stranger) (*record.Session, wire
 	return session, hello, 0, true
 }
 
-// readHello reads the one frame that a stranger may send.
-func readHello(c io.Reader, in *record.Inbox, h *wire.Hello) (Refusal, bool) {
+// readHello reads the one frame that a peer may send before it has joined.
+func readHello(c io.Reader, in *tlsrecord.Inbox, h *wire.Hello) (Refusal, bool) {
 	for {
 		if b := in.Bytes(); len(b) >= wire.HeaderSize {
 			head, fault := wire.ParseHeader(b)
@@ -78,14 +78,14 @@ func readHello(c io.Reader, in *record.Inbox, h *wire.Hello) (Refusal, bool) {
 		if err != nil {
 			return refusalOf(err, RefusedGone), false
 		}
-		if fault := in.Filled(n); fault != record.FaultNone {
+		if fault := in.Filled(n); fault != tlsrecord.FaultNone {
 			return RefusedFormat, false
 		}
 	}
 }
 
 // bye tells a refused peer as much as it needs: that it was refused, or is of another version.
-func bye(c net.Conn, s *record.Session, why Refusal) {
+func bye(c net.Conn, s *tlsrecord.Session, why Refusal) {
 	reason := wire.ByeRefused
 	if why == RefusedVersion {
 		reason = wire.ByeVersion

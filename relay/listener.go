@@ -9,14 +9,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/granule-nf/granule/relay/record"
+	"github.com/granule-nf/granule/relay/tlsrecord"
 )
 
 // Config is what a Listener works from. Zero values are the defaults, but for Address, Joined and, with TLS, Identity.
 type Config struct {
-	Address  string           // host:port to listen on
-	TLS      bool             // off only on loopback, or where somebody said so
-	Identity *record.Identity // the key that workers are told to trust
+	Address  string              // host:port to listen on
+	TLS      bool                // off only on loopback, or where somebody said so
+	Identity *tlsrecord.Identity // the key that workers are told to trust
 	// Joined is given each connection that has joined. It is called on a goroutine of the Listener and must not block
 	// for long; who takes the Conn closes it.
 	Joined func(*Conn)
@@ -37,13 +37,13 @@ type Listener struct {
 	ln      *net.TCPListener
 	tokens  *tokens
 	refused refusals
-	serving chan struct{} // one for each goroutine: those of evicted strangers take a moment to end
+	serving chan struct{} // one for each goroutine: those of evicted ones take a moment to end
 	ctx     context.Context
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 
 	mu       sync.Mutex
-	halfOpen []*stranger // by their arrival
+	halfOpen []*halfOpenConn // by their arrival
 }
 
 // Listen starts a Listener.
@@ -187,7 +187,7 @@ func (l *Listener) serve(c *net.TCPConn) {
 	l.cfg.Joined(conn)
 }
 
-func (l *Listener) admit(c *net.TCPConn, s *stranger) (*Conn, Refusal, error) {
+func (l *Listener) admit(c *net.TCPConn, s *halfOpenConn) (*Conn, Refusal, error) {
 	session, hello, why, ok := l.join(l.ctx, s)
 	if !ok {
 		return nil, why, nil

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/granule-nf/granule/relay/record"
+	"github.com/granule-nf/granule/relay/tlsrecord"
 	"github.com/granule-nf/granule/relay/wire"
 )
 
@@ -38,7 +38,7 @@ func tcpPair(t testing.TB) (a, b net.Conn) {
 type door struct {
 	t testing.TB
 	*Listener
-	id    *record.Identity
+	id    *tlsrecord.Identity
 	conns chan *Conn
 	mu    sync.Mutex
 	clock time.Time
@@ -46,7 +46,7 @@ type door struct {
 
 func newDoor(t testing.TB, tls bool, change func(*Config)) *door {
 	t.Helper()
-	id, err := record.NewIdentity()
+	id, err := tlsrecord.NewIdentity()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,22 +92,22 @@ func (d *door) dial() net.Conn {
 type joiner struct {
 	d      *door
 	c      net.Conn
-	s      *record.Session
+	s      *tlsrecord.Session
 	nonce  [wire.NonceSize]byte
 	secure bool
-	in     *record.Inbox
+	in     *tlsrecord.Inbox
 }
 
 func (d *door) joiner(secure bool) *joiner {
 	d.t.Helper()
-	j := &joiner{d: d, c: d.dial(), s: record.Plain(), secure: secure}
+	j := &joiner{d: d, c: d.dial(), s: tlsrecord.Plain(), secure: secure}
 	if secure {
 		var err error
-		if j.s, err = record.Client(context.Background(), j.c, d.id.Key(), wire.ALPN); err != nil {
+		if j.s, err = tlsrecord.Client(context.Background(), j.c, d.id.Key(), wire.ALPN); err != nil {
 			d.t.Fatal(err)
 		}
 	}
-	j.in = record.NewInbox(j.s.Open, 1000, 0)
+	j.in = tlsrecord.NewInbox(j.s.Open, 1000, 0)
 	if !secure {
 		h, body := j.frame()
 		if h.Type != wire.TypeChallenge {
@@ -305,7 +305,7 @@ func TestStrangersAreBounded(t *testing.T) {
 	})
 }
 
-// Silent strangers give way, the longest there first, and keep no worker out.
+// Silent half-open connections give way, the longest there first, and keep no worker out.
 func TestHalfOpenFlood(t *testing.T) {
 	for _, secure := range []bool{true, false} {
 		d := newDoor(t, secure, func(c *Config) { c.HalfOpen = 3 })
@@ -351,7 +351,7 @@ func TestTheSilentGoFirst(t *testing.T) {
 	}
 }
 
-// halfOpen waits until n strangers are in their handshake.
+// halfOpen waits until n half-open connections are in their handshake.
 func (d *door) halfOpen(n int) {
 	d.t.Helper()
 	for limit := time.Now().Add(20 * time.Second); d.HalfOpen() != n; runtime.Gosched() {
@@ -361,7 +361,7 @@ func (d *door) halfOpen(n int) {
 	}
 }
 
-// spoke reports whether stranger i, by arrival, has said something.
+// spoke reports whether half-open connection i, by arrival, has said something.
 func (d *door) spoke(i int) bool {
 	d.Listener.mu.Lock()
 	defer d.Listener.mu.Unlock()
@@ -479,7 +479,7 @@ func FuzzJoin(f *testing.F) {
 	tokens.expect(1, 2, 1, time.Now().Add(time.Hour))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var h wire.Hello
-		why, ok := readHello(strings.NewReader(string(data)), record.NewInbox(record.Plain().Open, wire.HeaderSize+wire.MaxControl, 0), &h)
+		why, ok := readHello(strings.NewReader(string(data)), tlsrecord.NewInbox(tlsrecord.Plain().Open, wire.HeaderSize+wire.MaxControl, 0), &h)
 		if ok {
 			if len(data) < wire.HeaderSize+44 {
 				t.Fatal("a Hello out of too little")

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/granule-nf/granule/relay/record"
+	"github.com/granule-nf/granule/relay/tlsrecord"
 	"github.com/granule-nf/granule/relay/wire"
 )
 
@@ -15,7 +15,7 @@ import (
 type peer struct {
 	t  testing.TB
 	fd int
-	in *record.Inbox
+	in *tlsrecord.Inbox
 }
 
 // connPair returns a Conn without TLS and its other end.
@@ -25,8 +25,8 @@ func connPair(t testing.TB, window int, credit uint32) (*Conn, *peer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := NewConn(fds[0], record.Plain(), ID{Worker: 1, Epoch: 2, Shard: 3}, window, credit)
-	p := &peer{t: t, fd: fds[1], in: record.NewInbox(record.Plain().Open, wire.MaxFrame, 0)}
+	c := NewConn(fds[0], tlsrecord.Plain(), ID{Worker: 1, Epoch: 2, Shard: 3}, window, credit)
+	p := &peer{t: t, fd: fds[1], in: tlsrecord.NewInbox(tlsrecord.Plain().Open, wire.MaxFrame, 0)}
 	t.Cleanup(func() { c.Close(); p.close() })
 	return c, p
 }
@@ -159,9 +159,9 @@ func oldestUnanswered(c *Conn) int64 {
 }
 
 // tlsPair returns both ends' sessions of one handshake in memory.
-func tlsPair(t testing.TB) (gateway, worker *record.Session) {
+func tlsPair(t testing.TB) (gateway, worker *tlsrecord.Session) {
 	t.Helper()
-	id, err := record.NewIdentity()
+	id, err := tlsrecord.NewIdentity()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,10 +169,10 @@ func tlsPair(t testing.TB) (gateway, worker *record.Session) {
 	done := make(chan error, 1)
 	go func() {
 		var err error
-		worker, err = record.Client(t.Context(), b, id.Key(), wire.ALPN)
+		worker, err = tlsrecord.Client(t.Context(), b, id.Key(), wire.ALPN)
 		done <- err
 	}()
-	gateway, err = record.Server(t.Context(), a, id, wire.ALPN)
+	gateway, err = tlsrecord.Server(t.Context(), a, id, wire.ALPN)
 	if werr := <-done; err != nil || werr != nil {
 		t.Fatal(err, werr)
 	}

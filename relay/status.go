@@ -1,7 +1,7 @@
 package relay
 
 import (
-	"github.com/granule-nf/granule/relay/record"
+	"github.com/granule-nf/granule/relay/tlsrecord"
 	"github.com/granule-nf/granule/relay/wire"
 )
 
@@ -24,7 +24,7 @@ func (s Status) String() string { return statusNames[s&3] }
 // Reason is why a Conn is Closed or Broken, one byte for each cause so that it can be counted.
 type Reason uint8
 
-// Reasons. The faults of packages wire and record follow: see WireReason and RecordReason.
+// Reasons. The faults of packages wire and tlsrecord follow: see WireReason and RecordReason.
 const (
 	ReasonNone    Reason = iota
 	ReasonEOF            // the worker's end was closed without a word
@@ -35,7 +35,7 @@ const (
 	ReasonLocal          // Close was called
 	reasonWire           // + wire.Fault
 	reasonRecord  = reasonWire + Reason(wire.NumFaults)
-	NumReasons    = reasonRecord + Reason(record.NumFaults)
+	NumReasons    = reasonRecord + Reason(tlsrecord.NumFaults)
 )
 
 var reasonNames = func() (names [NumReasons]string) {
@@ -43,7 +43,7 @@ var reasonNames = func() (names [NumReasons]string) {
 	for f := range wire.NumFaults {
 		names[WireReason(f)] = "wire_" + f.String()
 	}
-	for f := range record.NumFaults {
+	for f := range tlsrecord.NumFaults {
 		names[RecordReason(f)] = "record_" + f.String()
 	}
 	return names
@@ -53,7 +53,7 @@ var reasonNames = func() (names [NumReasons]string) {
 func WireReason(f wire.Fault) Reason { return reasonWire + Reason(f) }
 
 // RecordReason is the reason of a connection that ended in the record layer.
-func RecordReason(f record.Fault) Reason { return reasonRecord + Reason(f) }
+func RecordReason(f tlsrecord.Fault) Reason { return reasonRecord + Reason(f) }
 
 // String returns the reason's name as metrics and logs carry it.
 func (r Reason) String() string {

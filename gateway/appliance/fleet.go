@@ -13,7 +13,7 @@ import (
 	"github.com/granule-nf/granule/gateway/locallambda"
 	"github.com/granule-nf/granule/gateway/settings"
 	"github.com/granule-nf/granule/relay"
-	"github.com/granule-nf/granule/relay/record"
+	"github.com/granule-nf/granule/relay/tlsrecord"
 	"github.com/granule-nf/granule/relay/wire"
 )
 
@@ -24,7 +24,7 @@ type fleet struct {
 	local    *locallambda.Service
 	client   coordinator.Invoker
 	listener *relay.Listener
-	identity *record.Identity
+	identity *tlsrecord.Identity
 	mu       sync.Mutex
 	pools    map[uint32]int
 }
@@ -40,7 +40,7 @@ func newFleet(cfg settings.Fleet, conns int, joined func(*relay.Conn), log *slog
 		return nil, err
 	}
 	if cfg.TLS {
-		if f.identity, err = record.NewIdentity(); err != nil {
+		if f.identity, err = tlsrecord.NewIdentity(); err != nil {
 			return nil, err
 		}
 	}

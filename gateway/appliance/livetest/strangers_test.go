@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/granule-nf/granule/relay/record"
+	"github.com/granule-nf/granule/relay/tlsrecord"
 	"github.com/granule-nf/granule/relay/wire"
 )
 
@@ -108,7 +108,7 @@ func (l *live) join(inv *wire.Invocation) (answer wire.Type, err error) {
 	if err := c.SetDeadline(deadline); err != nil {
 		return 0, err
 	}
-	session, err := record.Client(ctx, c, inv.GatewayKey, wire.ALPN)
+	session, err := tlsrecord.Client(ctx, c, inv.GatewayKey, wire.ALPN)
 	if err != nil {
 		return 0, err
 	}
@@ -120,7 +120,7 @@ func (l *live) join(inv *wire.Invocation) (answer wire.Type, err error) {
 	if _, err := c.Write(session.Seal.Append(nil, hello.Append(nil))); err != nil {
 		return 0, err
 	}
-	in := record.NewInbox(session.Open, wire.MaxFrame, 0)
+	in := tlsrecord.NewInbox(session.Open, wire.MaxFrame, 0)
 	for len(in.Bytes()) < wire.HeaderSize {
 		n, err := c.Read(in.Space())
 		if err != nil {

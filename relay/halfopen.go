@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// stranger is somebody who has dialled and has not joined yet.
-type stranger struct {
+// halfOpenConn is a connection of a peer that has not joined yet, and is untrusted until it has.
+type halfOpenConn struct {
 	net.Conn
 	left    int         // bytes that it may still say
 	spoke   atomic.Bool // it has said something
@@ -15,7 +15,7 @@ type stranger struct {
 }
 
 // Read fails when the peer has sent more than it may before it has joined.
-func (s *stranger) Read(b []byte) (int, error) {
+func (s *halfOpenConn) Read(b []byte) (int, error) {
 	if s.left <= 0 {
 		return 0, errTooMuch
 	}
@@ -27,9 +27,9 @@ func (s *stranger) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// enter gives a stranger one of the places, and if none is free, that of the one that has been silent longest, or else has been
+// enter gives a new connection one of the places, and if none is free, that of the one that has been silent longest, or else has been
 // there longest: whoever dials and says nothing must not keep workers out. Not ok is that the Listener is closed.
-func (l *Listener) enter(c net.Conn) (s *stranger, ok bool) {
+func (l *Listener) enter(c net.Conn) (s *halfOpenConn, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ctx.Err() != nil {
@@ -48,13 +48,13 @@ func (l *Listener) enter(c net.Conn) (s *stranger, ok bool) {
 		old.evicted.Store(true)
 		old.hurry()
 	}
-	s = &stranger{Conn: c, left: l.cfg.MaxBytes}
+	s = &halfOpenConn{Conn: c, left: l.cfg.MaxBytes}
 	_ = s.SetDeadline(time.Now().Add(l.cfg.Timeout))
 	l.halfOpen = append(l.halfOpen, s)
 	return s, true
 }
 
-func (l *Listener) leave(s *stranger) {
+func (l *Listener) leave(s *halfOpenConn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i, other := range l.halfOpen {
@@ -65,5 +65,5 @@ func (l *Listener) leave(s *stranger) {
 	}
 }
 
-// hurry ends what the stranger's goroutine waits for.
-func (s *stranger) hurry() { _ = s.SetDeadline(time.Unix(1, 0)) }
+// hurry ends what its goroutine waits for.
+func (s *halfOpenConn) hurry() { _ = s.SetDeadline(time.Unix(1, 0)) }

@@ -1,4 +1,4 @@
-package record
+package tlsrecord
 
 // Fault is what ends a connection from within the record layer; FaultNone if nothing does.
 type Fault uint8

@@ -1,4 +1,4 @@
-package record
+package tlsrecord
 
 // Opener turns records back into what was sent. It is used by one goroutine. Without keys it changes nothing.
 type Opener struct {

@@ -1,4 +1,4 @@
-package record
+package tlsrecord
 
 // Sealer turns what is to be sent into records. It is used by one goroutine. Without keys it changes nothing.
 type Sealer struct {

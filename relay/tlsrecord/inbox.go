@@ -1,4 +1,4 @@
-package record
+package tlsrecord
 
 // Inbox is the memory between a socket and whoever reads frames. Records are decrypted from one buffer into the other,
 // where the content of one joins up with that of the next, so frames are read in place whatever records they came in.
