@@ -49,6 +49,9 @@ func fits(p, running *settings.Plan) (all nf.Problems) {
 			all = append(all, p.Places[i].Problem("chain %s: its functions want %s at one worker; those that are running want %s: that can't change at runtime, restart the gateway for it",
 				c.Name, chain.AffinityWords(nf.Affinity(c.Affinity)), chain.AffinityWords(nf.Affinity(r.Affinity))))
 		}
+		if c.Fixed != r.Fixed {
+			all = append(all, p.Places[i].Problem("chain %s: found another order than the one that is running: that can't change at runtime, restart the gateway for it", c.Name))
+		}
 		for s := range min(c.Stages, r.Stages) {
 			all = append(all, displaced(p.Functions[c.First+s], running.Functions[r.First+s])...)
 		}

@@ -42,6 +42,7 @@ type Compiled struct {
 	Filter   *match.Filter // nil: it takes every flow
 	Place    Place
 	Affinity nf.Affinity
+	Fixed    bool // packets from outside meet the functions in the same order as those from inside, not in reverse
 	Stages   []CompiledStage
 }
 
@@ -87,7 +88,7 @@ func (c *Config) Compile(o Options) (*Plan, error) {
 const MaxChains = 255
 
 func (c *Config) chain(ch Chain, o Options) (Compiled, nf.Problems) {
-	out := Compiled{Name: ch.Name, Match: ch.Match, Filter: ch.Filter, Place: ch.Place}
+	out := Compiled{Name: ch.Name, Match: ch.Match, Filter: ch.Filter, Place: ch.Place, Fixed: ch.Fixed}
 	var all nf.Problems
 	for i := range ch.Stages {
 		s, problems := c.stage(ch, i, o)
@@ -97,7 +98,10 @@ func (c *Config) chain(ch Chain, o Options) (Compiled, nf.Problems) {
 	if len(all) > 0 {
 		return out, all
 	}
-	all = out.affinities(o)
+	if err := out.checkOrder(); err != nil {
+		all = append(all, problemsOf(err, ch.Place)...)
+	}
+	all = append(all, out.affinities()...)
 	return out, all
 }
 
@@ -108,7 +112,7 @@ func (c *Config) stage(ch Chain, i int, o Options) (CompiledStage, nf.Problems) 
 	if ch.Fails != nil {
 		s.Bundle.Fails = *ch.Fails
 	}
-	s.Bundle.Events = ch.Events
+	s.Bundle.Fixed, s.Bundle.Events = ch.Fixed, ch.Events
 	if o.NoEvents {
 		s.Bundle.Events = ch.Events.Without(nf.EventDrop, nf.EventFlow, nf.EventStats)
 	}
@@ -158,7 +162,7 @@ func (c *Config) opener(o Options, files map[string][]byte, unread map[string]bo
 }
 
 // affinities finds functions of one chain that want a flow's packets at different workers: a sub-flow has one.
-func (c *Compiled) affinities(o Options) nf.Problems {
+func (c *Compiled) affinities() nf.Problems {
 	var owner *nf.BundleNF
 	for i, s := range c.Stages {
 		if s.Needs.Affinity == nf.ByFlow {
@@ -166,7 +170,7 @@ func (c *Compiled) affinities(o Options) nf.Problems {
 		}
 		for j := range s.Bundle.NFs {
 			f := &s.Bundle.NFs[j]
-			want := needsOf(s.Bundle, j, o, c.Stages[i].Pipeline)
+			want := c.Stages[i].Pipeline.NeedsOf(j)
 			switch {
 			case want.Affinity == nf.ByFlow:
 			case owner == nil:
@@ -179,20 +183,6 @@ func (c *Compiled) affinities(o Options) nf.Problems {
 		}
 	}
 	return nil
-}
-
-// needsOf returns the needs of function j of a stage. A pipeline knows those of the whole stage; where the stage has one
-// function these are its own, else that function is built alone for the question.
-func needsOf(b nf.Bundle, j int, o Options, whole *nf.Pipeline) nf.Needs {
-	if len(b.NFs) == 1 {
-		return whole.Needs()
-	}
-	b.NFs, b.Flows = b.NFs[j:j+1], 8
-	alone, err := nf.Build(b)
-	if err != nil {
-		return nf.Needs{} // the stage was built from the same files a moment ago
-	}
-	return alone.Needs()
 }
 
 // seedOf gives each chain a seed of its own, made of the gateway's by FNV-1a over the chain's name.

@@ -22,6 +22,7 @@ type Chain struct {
 	Filter *match.Filter // nil where Match is empty
 	Stages []Stage
 	Fails  *nf.Failure // nil: not said
+	Fixed  bool        // order: fixed
 	Events nf.EventSet // 0: not said
 	Place  Place       // of the name, or of the entry where the name is missing
 }

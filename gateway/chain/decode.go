@@ -113,6 +113,8 @@ func (r *reader) chain(n ast.Node) (ch Chain, ok bool) {
 			r.fails(p, &ch)
 		case "event-types":
 			r.eventTypes(p, &ch)
+		case "order":
+			r.order(p, &ch)
 		default:
 			r.problem(p.key, "unknown key %q in a chain; expected one of %s%s", p.name, strings.Join(chainKeys, ", "), meant(p.name, chainKeys))
 		}
@@ -126,7 +128,7 @@ func (r *reader) chain(n ast.Node) (ch Chain, ok bool) {
 	return ch, len(r.problems) == before
 }
 
-var chainKeys = []string{"name", "match", "stages", "on-function-failure", "event-types"}
+var chainKeys = []string{"name", "match", "stages", "order", "on-function-failure", "event-types"}
 
 // fails reads what becomes of packets whose function fails.
 func (r *reader) fails(p pair, ch *Chain) {

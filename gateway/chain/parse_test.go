@@ -23,6 +23,7 @@ func init() {
 		"probe":         {Reads: nf.Headers},
 		"probe-inside":  {Reads: nf.Headers, Writes: nf.Headers, Affinity: nf.ByInside},
 		"probe-outside": {Reads: nf.Full, Injects: true, Affinity: nf.ByOutside},
+		"probe-nat":     {Reads: nf.Headers, Writes: nf.Headers, Translates: true},
 	} {
 		nf.Register(nf.Type{Name: name, Doc: "for tests", New: func(s nf.Setup) (nf.NF, error) {
 			var o struct {
@@ -119,7 +120,7 @@ func TestBroken(t *testing.T) {
 		{"chains is nothing", "a: 1\nchains:\n", "g:2:1: chains: found nothing; expected a list, each entry with a name and stages"},
 		{"chains is empty", "chains: []\n", "g:1:9: chains: the list is empty; expected at least one chain"},
 		{"chain is a word", "chains:\n  - edge\n", "g:2:5: found text; expected a chain, such as {name: edge, stages: [[{counter: {}}]]}"},
-		{"unknown key", "chains:\n  - name: a\n    stage: []\n", "g:3:5: unknown key \"stage\" in a chain; expected one of name, match, stages, on-function-failure, event-types; did you mean \"stages\"?\ng:2:5: the chain has no stages; expected `stages: ` and a list of stages, each a list of functions"},
+		{"unknown key", "chains:\n  - name: a\n    stage: []\n", "g:3:5: unknown key \"stage\" in a chain; expected one of name, match, stages, order, on-function-failure, event-types; did you mean \"stages\"?\ng:2:5: the chain has no stages; expected `stages: ` and a list of stages, each a list of functions"},
 		{"policy", "chains:\n  - name: a\n    on-function-failure: ajar\n    " + stages + "\n", "g:3:26: on-function-failure: found ajar; expected open or closed: whether packets go on or are dropped when a function fails on them"},
 		{"event type", "chains:\n  - name: a\n    event-types: [alert, flows]\n    " + stages + "\n", "g:3:26: event-types: found \"flows\"; expected a list of alert, drop, anomaly, flow, stats; did you mean \"flow\"?"},
 		{"event types are a word", "chains:\n  - name: a\n    event-types: flow\n    " + stages + "\n", "g:3:18: event-types: found text; expected a list of alert, drop, anomaly, flow, stats"},
@@ -130,10 +131,10 @@ func TestBroken(t *testing.T) {
 		{"key twice", "chains:\n  - name: a\n    name: b\n    " + stages + "\n", "g:3:5: key \"name\" is there twice, first on line 2; expected it once: take one of them out"},
 		{"chains twice", "chains: [{name: a, " + stages + "}]\nchains: []\n", "g:2:1: key \"chains\" is there twice, first on line 1; expected it once: take one of them out"},
 		{"no stage", "chains: [{name: a, stages: []}]\n", "g:1:28: stages: the list is empty; expected at least one stage with one function"},
-		{"empty stage", "chains: [{name: a, stages: [[]]}]\n", "g:1:29: the stage is empty; expected at least one function: probe, probe-inside, probe-outside"},
+		{"empty stage", "chains: [{name: a, stages: [[]]}]\n", "g:1:29: the stage is empty; expected at least one function: probe, probe-inside, probe-nat, probe-outside"},
 		{"stage without a list", "chains:\n  - name: a\n    stages:\n      - probe: {}\n", "g:4:9: found the function probe in the place of a stage; expected a list of functions: write `- - probe: {options}`"},
 		{"stage is a word", "chains:\n  - name: a\n    stages:\n      - probe\n", "g:4:9: found text; expected a stage: a list of functions. A stage of one function is written `- - name: {options}`"},
-		{"unknown function", "chains: [{name: a, stages: [[porbe: {}]]}]\n", "g:1:30: no function is named \"porbe\"; expected one of probe, probe-inside, probe-outside; did you mean \"probe\"?"},
+		{"unknown function", "chains: [{name: a, stages: [[porbe: {}]]}]\n", "g:1:30: no function is named \"porbe\"; expected one of probe, probe-inside, probe-nat, probe-outside; did you mean \"probe\"?"},
 		{"function without options", "chains: [{name: a, stages: [[probe]]}]\n", "g:1:30: found the word \"probe\"; expected a function with its options, such as `probe: {}`"},
 		{"two functions in an entry", "chains: [{name: a, stages: [[{probe: {}, probe-inside: {}}]]}]\n", "g:1:42: found 2 functions in one entry; expected one: begin each with a dash of its own"},
 		{"options are a list", "chains: [{name: a, stages: [[probe: [1]]]}]\n", "g:1:37: options of probe: found a list; expected a mapping, such as {key: value}, or {} for none"},

@@ -33,6 +33,7 @@ type Chain struct {
 	First    int // index of its first stage in Config.Stages
 	Stages   int
 	Affinity Affinity
+	Fixed    bool // packets from outside meet the stages in the same order as those from inside, not in reverse
 }
 
 // Config is what a shard works from. Times are bounds a user sees; see README.

@@ -84,6 +84,7 @@ func (s *Shard) place(f *ingress.Frame, side ingress.Side, owner int, p *classif
 	dir := sl.flags & reversed
 	if sl.chain != classify.NoChain {
 		sl.headers = headerBytes(&p.Info, f.Data)
+		sl.stage = s.cfg.Chains[sl.chain].entry(side)
 		s.enqueue(i, e, dir)
 		s.dispatch(i)
 		return

@@ -84,12 +84,15 @@ func (s *Shard) Verdicts(refs []uint64, verdict uint8) {
 			s.decide(i, RewriteTooLong)
 		case verdict != 0:
 			s.decide(i, FirstVerdict+Reason(verdict))
-		case int(sl.stage)+1 < s.cfg.Chains[sl.chain].Stages:
-			sl.stage++
+		default:
+			next, more := s.cfg.Chains[sl.chain].next(sl.stage, sl.side)
+			if !more {
+				s.decide(i, keep)
+				continue
+			}
+			sl.stage = next
 			sl.losses = 0 // they were workers of the stage that it has passed
 			s.dispatch(i)
-		default:
-			s.decide(i, keep)
 		}
 	}
 }

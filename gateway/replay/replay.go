@@ -59,6 +59,7 @@ type replay struct {
 	members [][]uint16      // of the batch, one list a chain
 	left    []ingress.Frame // packets of the batch that leave, in order
 	inserts []insert
+	made    []byte // bytes of what functions made
 
 	packets counts
 	number  uint64
@@ -127,7 +128,7 @@ func (r *replay) batch(frames []ingress.Frame) []ingress.Frame {
 	for c := range r.members {
 		r.members[c] = r.members[c][:0]
 	}
-	r.inserts, r.left = r.inserts[:0], r.left[:0]
+	r.inserts, r.left, r.made = r.inserts[:0], r.left[:0], r.made[:0]
 	for i := range frames {
 		r.ingest(&frames[i])
 	}
@@ -178,36 +179,60 @@ func (r *replay) ingest(f *ingress.Frame) {
 	}
 }
 
-// chain runs the stages of chain c over its packets of the batch; what one stage drops the next does not see.
+// chain judges the batch's packets of chain c: as many together as meet its stages in the same order.
 func (r *replay) chain(c int) {
-	members := r.members[c]
-	for s := range r.plan.Chains[c].Stages {
-		if len(members) == 0 {
-			return
+	for rest := r.members[c]; len(rest) > 0; {
+		n := len(rest)
+		if compiled := &r.plan.Chains[c]; len(compiled.Stages) > 1 && !compiled.Fixed {
+			for n = 1; n < len(rest) && r.fates[rest[n]].from == r.fates[rest[0]].from; n++ {
+			}
 		}
-		pipeline := r.plan.Chains[c].Stages[s].Pipeline
-		pipeline.Start()
+		r.stages(c, rest[:n])
+		rest = rest[n:]
+	}
+}
+
+// stages runs the stages of chain c over packets; what one stage drops the next does not see.
+func (r *replay) stages(c int, members []uint16) {
+	compiled := &r.plan.Chains[c]
+	s, step := 0, 1
+	if r.fates[members[0]].from == ingress.Outside && !compiled.Fixed {
+		s, step = len(compiled.Stages)-1, -1
+	}
+	for ; s >= 0 && s < len(compiled.Stages) && len(members) > 0; s += step {
+		stage := &compiled.Stages[s]
+		stage.Pipeline.Start()
 		for _, i := range members {
 			p := &r.fates[i]
-			pipeline.Add(p.frame.Data, p.frame.Wire, nf.Side(p.from), p.frame.Time, p.number)
+			stage.Pipeline.Add(p.frame.Data, p.frame.Wire, nf.Side(p.from), p.frame.Time, p.number)
 		}
-		b := pipeline.Run()
+		b := stage.Pipeline.Run()
 		r.collect(b, members)
 		live := members[:0]
 		for k, i := range members {
 			p := &r.fates[i]
 			if v := b.Verdicts[k]; v != nf.Pass {
 				p.dropped, p.reason = true, dataplane.FirstVerdict+dataplane.Reason(v)
-				if !p.told && r.plan.Chains[c].Stages[s].Bundle.Events.Has(nf.EventDrop) {
+				if !p.told && stage.Bundle.Events.Has(nf.EventDrop) {
 					r.events.drop(&b.Packets[k], v)
 				}
 				continue
 			}
 			p.frame.Data, p.frame.Wire = b.Packets[k].Data, b.Packets[k].Wire
+			if b.Changed[k] == nf.Full {
+				p.frame.Data = r.keep(p.frame.Data)
+			}
 			live = append(live, i)
 		}
 		members = live
 	}
+}
+
+// keep copies what a pipeline made, which is its own to overwrite when it starts anew.
+func (r *replay) keep(made []byte) []byte {
+	at := len(r.made)
+	r.made = append(r.made, made...)
+	return r.made[at:len(r.made):len(r.made)]
 }
 
 // collect takes what the functions said and made.
@@ -223,7 +248,7 @@ func (r *replay) collect(b *nf.Batch, members []uint16) {
 	}, first)
 	for _, x := range b.Injected {
 		r.packets.injected++
-		r.inserts = append(r.inserts, insert{members[x.Cause], x.Frame})
+		r.inserts = append(r.inserts, insert{members[x.Cause], r.keep(x.Frame)})
 	}
 }
 

@@ -35,7 +35,7 @@ func newPlan(path string, compiled *chain.Plan, ship string) (*Plan, error) {
 	for ci := range compiled.Chains {
 		c := &compiled.Chains[ci]
 		p.Places, p.Matches = append(p.Places, c.Place), append(p.Matches, c.Match)
-		p.Chains = append(p.Chains, dataplane.Chain{Name: c.Name, First: len(p.Stages), Stages: len(c.Stages), Affinity: dataplane.Affinity(c.Affinity)})
+		p.Chains = append(p.Chains, dataplane.Chain{Name: c.Name, First: len(p.Stages), Stages: len(c.Stages), Affinity: dataplane.Affinity(c.Affinity), Fixed: c.Fixed})
 		for si := range c.Stages {
 			s := &c.Stages[si]
 			whole := s.Needs.Reads == nf.Full || s.Needs.Writes == nf.Full

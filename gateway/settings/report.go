@@ -22,6 +22,7 @@ type ReportChain struct {
 	Match    string        `json:"match"`
 	VLAN     bool          `json:"vlan"` // frames with a VLAN tag can match
 	Affinity string        `json:"affinity"`
+	Paths    []string      `json:"paths"` // of packets from inside, then of packets from outside
 	Fails    string        `json:"on_function_failure"`
 	Stages   []ReportStage `json:"stages"`
 }
@@ -54,6 +55,8 @@ func NewReport(config string, o *Offline, p *chain.Plan) (*Report, error) {
 	for i := range p.Chains {
 		c := &p.Chains[i]
 		cc := ReportChain{Name: c.Name, Match: c.Match, VLAN: c.Filter == nil || c.Filter.VLAN(), Affinity: chain.AffinityWords(c.Affinity), Fails: "closed"}
+		there, back := c.Paths()
+		cc.Paths = []string{there, back}
 		if c.Stages[0].Bundle.Fails == nf.FailOpen {
 			cc.Fails = "open"
 		}

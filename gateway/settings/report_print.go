@@ -28,6 +28,9 @@ func (r *Report) Print(w io.Writer) error {
 		if !c.VLAN {
 			fmt.Fprintf(&b, "  frames with a VLAN tag do not match (as with tcpdump); write `EXPRESSION or (vlan and (EXPRESSION))` to take them too\n")
 		}
+		for _, path := range c.Paths {
+			fmt.Fprintf(&b, "  %s\n", path)
+		}
 		fmt.Fprintf(&b, "  one worker sees %s\n", c.Affinity)
 		if c.Fails == "open" {
 			fmt.Fprintf(&b, "  packets on which a function fails pass it\n")

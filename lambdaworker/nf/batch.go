@@ -23,15 +23,15 @@ const (
 // Packet is one packet as a function sees it.
 type Packet struct {
 	packet.Info
-	Data    []byte // the bytes carried, from the Ethernet header; Headers stages see no payload
-	Wire    uint32 // the frame's length on the wire
-	From    Side   // the port it arrived on
-	Reverse bool   // it travels from the higher to the lower endpoint of its canonical key
-	NewFlow bool   // its flow was not in the table before
-	Flow    uint32 // handle of its flow, below Batch.Flows.Cap(), or NoFlow
-	Key     packet.Key
-	Time    int64  // when the gateway received it, ns since the Unix epoch
-	Number  uint64 // its number in the capture, from 1; 0 on live traffic
+	Data    []byte     // the bytes carried, from the Ethernet header; Headers stages see no payload
+	Wire    uint32     // the frame's length on the wire
+	From    Side       // the port it arrived on
+	Reverse bool       // it travels from the higher to the lower endpoint of its canonical key
+	NewFlow bool       // its flow was not in the table before
+	Flow    uint32     // handle of its flow as it is at the function's place, below Batch.Flows.Cap(), or NoFlow
+	Key     packet.Key // of the same; set where a function of that plane wants it
+	Time    int64      // when the gateway received it, ns since the Unix epoch
+	Number  uint64     // its number in the capture, from 1; 0 on live traffic
 }
 
 // Batch is what a Pipeline works on: some packets in the order of their arrival, and what is to become of each.
@@ -68,7 +68,7 @@ func (b *Batch) Drop(i uint16, v Verdict) {
 }
 
 // Change notes that what was changed in the Data of packet i, in place. Whoever changes headers keeps checksums right, and what Packet
-// says of them (ports, TTL). Packet.Key and Packet.Flow stay those of the packet as it arrived.
+// says of them (ports, TTL). Packet.Key and Packet.Flow stay those of the packet as it came to the function; behind a Translator they are found again.
 func (b *Batch) Change(i uint16, what Extent) {
 	b.Changed[i] = max(b.Changed[i], what)
 }
@@ -83,16 +83,28 @@ func (b *Batch) Replace(i uint16, data []byte) {
 	b.Changed[i] = Full
 }
 
-// Inject sends a copy of frame out of port to, when the fate of packet cause is carried out. It reports false, and
-// does nothing, when the batch has no room left for more.
+// Inject sends a copy of frame out of port to, when the fate of packet cause is carried out. What stands between the function and that
+// port and translates addresses translates it. It reports false, and does nothing, when the batch has no room left for more.
 func (b *Batch) Inject(cause uint16, to Side, frame []byte) bool {
 	if len(b.Injected) == cap(b.Injected) || len(b.arena)+len(frame) > cap(b.arena) {
 		return false
 	}
 	at := len(b.arena)
 	b.arena = append(b.arena, frame...)
-	b.Injected = append(b.Injected, Injection{To: to, Cause: cause, Frame: b.arena[at:len(b.arena):len(b.arena)]})
+	made := b.arena[at:len(b.arena):len(b.arena)]
+	if b.pipeline != nil && !b.pipeline.carry(made, b.nf, to, b.Packets[cause].Time) {
+		b.arena = b.arena[:at]
+		return true
+	}
+	b.Injected = append(b.Injected, Injection{To: to, Cause: cause, Frame: made})
 	return true
+}
+
+// Keep says that the flow of packet i stays known though the running function drops the packet: what is to be remembered of it is that.
+func (b *Batch) Keep(i uint16) {
+	if flow := b.Packets[i].Flow; b.pipeline != nil && flow != NoFlow {
+		b.pipeline.began[flow] = 0
+	}
 }
 
 // Touch notes that the running function changed its state of flow, so that it rides with the batch's verdicts.

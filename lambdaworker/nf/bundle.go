@@ -15,6 +15,7 @@ type Bundle struct {
 	Stage  int               `json:"stage"`  // from 0
 	Seed   uint64            `json:"seed"`   // the chain's seed
 	Flows  int               `json:"flows"`  // size of the stage's flow table; 0 is DefaultFlows
+	Fixed  bool              `json:"fixed"`  // packets from outside meet the functions in the same order as those from inside
 	Idle   int64             `json:"idle"`   // ns after which a silent flow is forgotten; 0 is DefaultIdle, or what a function asks for if that is longer
 	Fails  Failure           `json:"fails"`  // what becomes of packets when a function panics
 	Events EventSet          `json:"events"` // types of events that are raised; 0 is DefaultEvents
@@ -56,7 +57,7 @@ func Build(b Bundle) (*Pipeline, error) {
 	if b.Flows == 0 {
 		b.Flows = DefaultFlows
 	}
-	flows := state.NewTable(b.Flows, max(b.Idle, 0), b.Seed)
+	flows := state.NewTable(b.Flows+MaxBatch, max(b.Idle, 0), b.Seed)
 	open := b.Open
 	if open == nil {
 		open = b.openFile
@@ -85,6 +86,7 @@ func Build(b Bundle) (*Pipeline, error) {
 		flows.KeepIdle(flowTimeout(nfs))
 	}
 	p := NewPipeline(nfs, flows, eventBytes)
+	p.spare, p.way.fixed = MaxBatch, b.Fixed
 	p.OnPanic = b.Fails.verdict()
 	p.record(&b)
 	for _, f := range b.NFs {

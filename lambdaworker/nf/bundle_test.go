@@ -67,8 +67,8 @@ func TestBuildSurvivesJSON(t *testing.T) {
 	if p.Needs().Reads != nf.Headers {
 		t.Errorf("needs %+v", p.Needs())
 	}
-	if got := probed.set.Flows.Cap(); got != 16 {
-		t.Errorf("flow table of %d, want 16", got)
+	if got := probed.set.Flows.Cap(); got != 16+nf.MaxBatch {
+		t.Errorf("flow table of %d handles, want 16 and those of a batch that is not settled", got)
 	}
 }
 

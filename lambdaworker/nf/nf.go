@@ -59,6 +59,9 @@ type Needs struct {
 	Flows    bool   // wants Packet.Flow
 	Injects  bool   // may call Batch.Inject
 	Affinity Affinity
+
+	// Translates: it rewrites addresses or ports, so connections are other flows on its two sides. It wants Packet.Key, whatever Flows says.
+	Translates bool
 }
 
 // Merge returns the needs of a stage that has functions with needs n and m.
@@ -68,5 +71,6 @@ func (n Needs) Merge(m Needs) Needs {
 	n.Flows = n.Flows || m.Flows
 	n.Injects = n.Injects || m.Injects
 	n.Affinity = max(n.Affinity, m.Affinity)
+	n.Translates = n.Translates || m.Translates
 	return n
 }

@@ -10,7 +10,9 @@ import (
 // Pipeline runs the functions of one stage over batches. It is used by one goroutine.
 type Pipeline struct {
 	nfs   []NF
-	needs Needs
+	way   path
+	needs Needs   // of all
+	each  []Needs // of each function
 	flows *state.Table
 	batch Batch
 	dirty []dirty // one per NF, and one for a recorder of flows
@@ -25,6 +27,14 @@ type Pipeline struct {
 	exported []int64  // by flow: its last entry in a delta, as far as refresh has to know
 	refresh  []uint32 // flows to export again with this batch
 
+	// Flows that the run at hand has begun. They stay if a packet of theirs passes.
+	fresh      []beginning
+	began      []uint32 // by flow: the run that has begun it, 0 once that is settled
+	runs       uint32
+	spare      int // handles that no confirmed flow has, so that what is dropped pushes nobody out
+	confirmers []Confirmer
+
+	made   packet.Info  // of a frame that a function makes
 	faults []fault      // one per NF
 	gone   []packet.Key // flows that the table forgot during this batch
 	moving bool         // flows are forgotten because they moved away, which is no news
@@ -46,8 +56,14 @@ func NewPipeline(nfs []NF, flows *state.Table, eventBytes int) *Pipeline {
 	p := &Pipeline{nfs: nfs, flows: flows, dirty: make([]dirty, len(nfs)), OnPanic: DropPanic, faults: make([]fault, len(nfs)), gone: make([]packet.Key, 0, 2*MaxBatch),
 		exported: make([]int64, flows.Cap()), refresh: make([]uint32, 0, MaxBatch)}
 	for _, f := range nfs {
-		p.needs = p.needs.Merge(f.Needs())
+		n := f.Needs()
+		p.each, p.needs = append(p.each, n), p.needs.Merge(n)
+		if c, ok := f.(Confirmer); ok {
+			p.confirmers = append(p.confirmers, c)
+		}
 	}
+	p.way = newPath(p.each)
+	p.fresh = make([]beginning, 0, (int(p.way.last)+1)*MaxBatch)
 	p.batch = Batch{
 		Packets:  make([]Packet, 0, MaxBatch),
 		Live:     make([]uint16, 0, MaxBatch),
@@ -65,12 +81,16 @@ func NewPipeline(nfs []NF, flows *state.Table, eventBytes int) *Pipeline {
 			p.dirty[i].flows = make([]uint32, 0, 2*MaxBatch) // a function may make a second flow for each packet
 		}
 	}
+	p.began = make([]uint32, flows.Cap())
 	flows.OnEvict(p.forget)
 	return p
 }
 
 // Needs returns what the stage ships.
 func (p *Pipeline) Needs() Needs { return p.needs }
+
+// NeedsOf returns the needs of function i of the stage.
+func (p *Pipeline) NeedsOf(i int) Needs { return p.each[i] }
 
 // Start empties the batch for new packets. What the last batch held is no longer valid.
 func (p *Pipeline) Start() *Batch {
@@ -111,7 +131,7 @@ func (p *Pipeline) Room(now int64) bool {
 const exportAgain = int64(5 * time.Minute)
 
 // Add appends a packet: data as carried, its length on the wire, its port, its time, its number in a capture or 0.
-// It parses the headers and finds the flow. The batch takes at most MaxBatch.
+// It parses the headers. The batch takes at most MaxBatch.
 func (p *Pipeline) Add(data []byte, wire uint32, from Side, now int64, number uint64) {
 	b := &p.batch
 	n := len(b.Packets)
@@ -121,53 +141,11 @@ func (p *Pipeline) Add(data []byte, wire uint32, from Side, now int64, number ui
 	k.Flow, k.Reverse, k.NewFlow = NoFlow, false, false
 	packet.Parse(data, int(wire), &k.Info)
 	b.Now = max(b.Now, now) // before a flow is forgotten for this one: the recorder asks
-	if p.needs.Flows && k.Kind != packet.NotIP {
+	if k.Kind != packet.NotIP && p.way.keyed[p.way.enters(from)] {
 		k.Reverse = k.Info.Key(data, &k.Key)
-		k.Flow, k.NewFlow = p.flows.Get((*[6]uint64)(&k.Key), now)
-		if k.Flow != NoFlow && now-p.exported[k.Flow] > min(p.flows.Idle()/4, exportAgain) {
-			if !k.NewFlow {
-				p.refresh = append(p.refresh, k.Flow)
-			}
-			p.exported[k.Flow] = now
-		}
 	}
-	b.Live = append(b.Live, uint16(n))
 	b.Verdicts = append(b.Verdicts, Pass)
 	b.Changed = append(b.Changed, Nothing)
-}
-
-// Run shows the batch to every function in turn.
-func (p *Pipeline) Run() *Batch {
-	b := &p.batch
-	if p.recorder != nil {
-		b.nf = len(p.nfs)
-		p.recorder.Arrived(b)
-	}
-	for i, f := range p.nfs {
-		if len(b.Live) == 0 {
-			break
-		}
-		b.nf, b.dropped = i, false
-		if !p.process(f, b) {
-			p.panicked(i, b)
-		}
-		if b.dropped {
-			live := b.Live[:0]
-			for _, x := range b.Live {
-				if b.Verdicts[x] == Pass {
-					live = append(live, x)
-				} else if p.Dropped != nil {
-					p.Dropped(b, x)
-				}
-			}
-			b.Live = live
-		}
-	}
-	if p.recorder != nil {
-		b.nf = len(p.nfs)
-		p.recorder.Judged(b)
-	}
-	return b
 }
 
 func (p *Pipeline) touch(nf int, flow uint32) {

@@ -261,8 +261,8 @@ func entries(t *testing.T, data []byte) (list []string) {
 
 func TestADeltaIsWhatTheBatchChanged(t *testing.T) {
 	p, s := stage(2, "a", "b")
-	got := entries(t, run(p, udp(1, ""), udp(1, ""), udp(2, "drop@a")))
-	want := []string{"flow 1 nf0 [2]", "flow 2 nf0 [1]", "shared nf0 132", "flow 1 nf1 [2]", "shared nf1 84"}
+	got := entries(t, run(p, udp(1, ""), udp(1, ""), udp(2, ""), udp(3, "drop@a")))
+	want := []string{"flow 1 nf0 [2]", "flow 2 nf0 [1]", "shared nf0 174", "flow 1 nf1 [2]", "flow 2 nf1 [1]", "shared nf1 126"}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}

@@ -6,9 +6,11 @@ import "github.com/granule-nf/granule/lambdaworker/state"
 // lines are written with nf's packets.
 type Recorder interface {
 	FlowState
-	// Arrived sees a batch that no function has seen yet, Judged the same one after all of them.
-	Arrived(b *Batch)
+	// Began sees a batch that no function has seen yet, Judged the same one after all of them.
+	Began(b *Batch)
 	Judged(b *Batch)
+	// Arrived sees some of its packets, those of b.Live, with the flows that are told.
+	Arrived(b *Batch)
 	// Dropped is told of a packet right after the function that dropped it.
 	Dropped(b *Batch, i uint16)
 	// Ended is told of a flow that the table is about to forget; not of one that moved to another worker.
@@ -51,6 +53,7 @@ func (p *Pipeline) record(b *Bundle) {
 	p.recorder = r
 	if flows {
 		p.needs.Flows = true
+		p.way.note()
 		p.dirty = append(p.dirty, dirty{stamp: make([]uint32, p.flows.Cap()), flows: make([]uint32, 0, 8*MaxBatch)})
 	}
 }

@@ -214,6 +214,12 @@ func (t *Table) evictOne() bool {
 	return true
 }
 
+// MakeRoom evicts flows until n handles are free, or all that could go have gone.
+func (t *Table) MakeRoom(n int) {
+	for len(t.free) < n && t.evictOne() {
+	}
+}
+
 // unslot empties slot at and moves later ones of its run back (no tombstones).
 func (t *Table) unslot(at uint32) {
 	hole := at

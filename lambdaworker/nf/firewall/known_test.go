@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/granule-nf/granule/ingress/packet"
+	"github.com/granule-nf/granule/lambdaworker/nf"
 	"github.com/granule-nf/granule/lambdaworker/nf/nftest"
 )
 
@@ -91,6 +93,12 @@ func bothWays(t *testing.T, fast, slow *bench, x *nftest.Packet, now int64) (too
 	a, b := fast.Start(), slow.Start()
 	fast.Add(x.Data, x.Wire, x.From, now, 0)
 	slow.Add(x.Data, x.Wire, x.From, now, 0)
+	for _, batch := range []*nf.Batch{a, b} { // as Run does it
+		if p := &batch.Packets[0]; p.Kind != packet.NotIP {
+			p.Flow, p.NewFlow = batch.Flows.Get((*[6]uint64)(&p.Key), now)
+		}
+		batch.Live = append(batch.Live[:0], 0)
+	}
 	if took = fast.fw.known(a, &a.Packets[0]); !took {
 		fast.fw.Process(a)
 	}

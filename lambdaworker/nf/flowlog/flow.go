@@ -145,9 +145,9 @@ func (r *Recorder) alerted(b *nf.Batch) {
 		if err != nil {
 			continue
 		}
-		for i := range b.Packets {
-			if p := &b.Packets[i]; p.Flow != nf.NoFlow && eve.KeyID(&p.Key) == id {
-				r.flows[p.Flow].alerted = true
+		for _, handle := range r.handles[:len(b.Packets)] {
+			if handle != nf.NoFlow && r.flows[handle].used && eve.KeyID((*packet.Key)(r.table.Key(handle))) == id {
+				r.flows[handle].alerted = true
 				break
 			}
 		}

@@ -27,6 +27,8 @@ type Recorder struct {
 	cursor uint32 // of the sweep
 	unsent []uint32
 
+	handles [nf.MaxBatch]uint32 // of the flows that the batch's packets belong to
+
 	mark   int // where the lines of the batch at hand begin
 	alerts uint64
 
@@ -55,8 +57,8 @@ func (r *Recorder) Dropped(b *nf.Batch, i uint16) {
 
 var unknown = eve.Context{Tx: -1}
 
-// Arrived implements nf.Recorder.
-func (r *Recorder) Arrived(b *nf.Batch) {
+// Began implements nf.Recorder.
+func (r *Recorder) Began(b *nf.Batch) {
 	if r.stats.on {
 		r.stats.count(b)
 	}
@@ -66,18 +68,28 @@ func (r *Recorder) Arrived(b *nf.Batch) {
 	r.unsent = r.unsent[:0]
 	if len(r.flows) > 0 {
 		for i := range b.Packets {
-			p := &b.Packets[i]
-			if p.Kind != packet.NotIP && p.Flow != nf.NoFlow {
-				r.packet(b, p)
-			}
+			r.handles[i] = nf.NoFlow
 			for range packetSweep {
-				if r.step(b, p.Time) {
+				if r.step(b, b.Packets[i].Time) {
 					b.Touch(r.cursor)
 				}
 			}
 		}
 	}
 	r.mark, r.alerts = b.Events.Mark(), b.Events.Alerts()
+}
+
+// Arrived implements nf.Recorder.
+func (r *Recorder) Arrived(b *nf.Batch) {
+	if len(r.flows) == 0 {
+		return
+	}
+	for _, i := range b.Live {
+		if p := &b.Packets[i]; p.Kind != packet.NotIP && p.Flow != nf.NoFlow {
+			r.handles[i] = p.Flow
+			r.packet(b, p)
+		}
+	}
 }
 
 // Judged implements nf.Recorder.

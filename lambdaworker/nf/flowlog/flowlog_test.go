@@ -107,7 +107,7 @@ func TestHowFlowsEnd(t *testing.T) {
 		return nftest.UDP(fmt.Sprintf("10.0.1.1:%d", n), "192.0.2.9:99", "x").At(at)
 	}
 	var busy []nftest.P // enough packets for a sweep over the table
-	for i := range 40 {
+	for i := range 200 {
 		busy = append(busy, other(7, 40*time.Second+time.Duration(i)*time.Millisecond))
 	}
 	for _, tt := range []struct {

@@ -37,6 +37,7 @@ func (n *IDS) carryOut(handle uint32) {
 	}
 	n.stats.Dropped++
 	n.b.Drop(n.i, v)
+	n.b.Keep(n.i) // or the flow would be as good as new
 	line := eve.AppendDrop(n.b.Events.Room(), n.p, v, &o.By.Event, n.context(-1))
 	n.b.Events.Commit(line)
 }

@@ -143,7 +143,7 @@ func (l *Balancer) setBackends(o *Options, say func(key, format string, a ...any
 
 // Needs: both flows of a connection have the client's address in common.
 func (l *Balancer) Needs() nf.Needs {
-	n := nf.Needs{Reads: nf.Headers, Writes: nf.Headers, Flows: true, Affinity: nf.ByOutside}
+	n := nf.Needs{Reads: nf.Headers, Writes: nf.Headers, Flows: true, Translates: true, Affinity: nf.ByOutside}
 	if l.clients == nf.Inside {
 		n.Affinity = nf.ByInside
 	}
@@ -230,6 +230,12 @@ func (l *Balancer) hash(p *nf.Packet) uint64 {
 		h = mix(h, uint64(p.SrcPort)<<16|uint64(p.DstPort)^0x589965cc75374cc3)
 	}
 	return mix(h, 0x1d8e4e27c47d124f)
+}
+
+// Translate implements nf.Translator.
+func (l *Balancer) Translate(frame []byte, in *packet.Info, _ nf.Side, _ int64) bool {
+	l.records.Frame(frame, in)
+	return true
 }
 
 // Report tells the counters, and how many connections each backend was given.

@@ -84,7 +84,7 @@ func New(s nf.Setup) (nf.NF, error) {
 
 // Needs: both flows of a connection have the outside end's address in common, before and after translation.
 func (n *NAT) Needs() nf.Needs {
-	return nf.Needs{Reads: nf.Headers, Writes: nf.Headers, Flows: true, Affinity: nf.ByOutside}
+	return nf.Needs{Reads: nf.Headers, Writes: nf.Headers, Flows: true, Translates: true, Affinity: nf.ByOutside}
 }
 
 // FlowTimeout keeps translations for 2 hours and 4 minutes of silence, as RFC 5382 (REQ-5) asks for established TCP connections, whose ends
@@ -191,6 +191,12 @@ func answers(p *nf.Packet, address [4]byte, port uint16) packet.Key {
 	}
 	key, _ := packet.KeyOf(&p.Key, p.Dst(p.Data), address[:], dstPort, port, p.Proto)
 	return key
+}
+
+// Translate implements nf.Translator.
+func (n *NAT) Translate(frame []byte, in *packet.Info, _ nf.Side, _ int64) bool {
+	n.records.Frame(frame, in)
+	return true
 }
 
 // Report tells the counters; leased and connections are gauges.

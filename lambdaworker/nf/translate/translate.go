@@ -81,19 +81,37 @@ func (t *Table) Rewrite(b *nf.Batch, i uint16) bool {
 	if r == nil {
 		return false
 	}
-	if p.HasL4 && packet.IsICMPError(p.Proto, p.ICMPType) {
-		p.SetQuoted(p.Data, r.Field == Src, r.Address(), r.Port)
-	}
-	if r.Field == Src {
-		p.SetSrc(p.Data, r.Address(), r.Port)
-	} else {
-		p.SetDst(p.Data, r.Address(), r.Port)
-	}
+	r.write(p.Data, &p.Info)
 	b.Change(i, nf.Headers)
 	if r.peer != nf.NoFlow {
 		t.flows.Keep(r.peer, p.Time)
 	}
 	return true
+}
+
+// Frame rewrites a frame that a function made as packets of its flow are. It reports whether there was a record.
+func (t *Table) Frame(frame []byte, in *packet.Info) bool {
+	if in.Kind == packet.NotIP {
+		return false
+	}
+	var key packet.Key
+	in.Key(frame, &key)
+	r := t.Of(t.flows.Find((*[6]uint64)(&key)))
+	if r != nil {
+		r.write(frame, in)
+	}
+	return r != nil
+}
+
+func (r *Record) write(frame []byte, in *packet.Info) {
+	if in.HasL4 && packet.IsICMPError(in.Proto, in.ICMPType) {
+		in.SetQuoted(frame, r.Field == Src, r.Address(), r.Port)
+	}
+	if r.Field == Src {
+		in.SetSrc(frame, r.Address(), r.Port)
+	} else {
+		in.SetDst(frame, r.Address(), r.Port)
+	}
 }
 
 // Forget empties the flow's record and returns it as it was.
