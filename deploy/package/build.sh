@@ -7,12 +7,11 @@ NFPM=github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4 # 2.44 and later need a modu
 
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 1767225600)}
 export SOURCE_DATE_EPOCH
-MTIME=$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)
 # 0.1.0 alone for a tagged commit v0.1.0; otherwise sorted by the commit's time, before the release to come.
 tag=$(git describe --tags --exact-match --match 'v*' 2>/dev/null || true)
 VERSION=${tag#v}
 VERSION=${VERSION:-0.1.0~$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y%m%d%H%M%S).$(git rev-parse --short=9 HEAD 2>/dev/null || echo unknown)}
-export VERSION MTIME
+export VERSION
 umask 022
 
 make build artifact
