@@ -23,11 +23,21 @@ func Serve(ctx context.Context, cfg settings.Gateway, log *slog.Logger) error {
 	hup := make(chan os.Signal, 1) // before anything is opened: a SIGHUP that nobody expects ends a process
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
+	notify, err := newNotifier(os.LookupEnv)
+	if err != nil {
+		log.Warn("the service manager hears nothing", "error", err)
+	}
 	a, err := New(cfg, log)
 	if err != nil {
 		return err
 	}
-	err = a.runReloading(ctx, hup)
+	notifying, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var notified sync.WaitGroup
+	notified.Go(func() { notify.run(notifying, a.live, a.notice) })
+	err = a.runReloading(ctx, hup, notify)
+	cancel()
+	notified.Wait()
 	s := a.Status()
 	log.Info("stopped", "received", s.Ledger.Received, "injected", s.Ledger.Injected, "forwarded", s.Ledger.Forwarded,
 		"bypassed", s.Ledger.Bypassed, "dropped", s.Ledger.Dropped, "in_flight", s.Ledger.InFlight)
@@ -35,14 +45,16 @@ func Serve(ctx context.Context, cfg settings.Gateway, log *slog.Logger) error {
 }
 
 // runReloading runs the appliance, and reloads whenever something comes from hup.
-func (a *Appliance) runReloading(ctx context.Context, hup <-chan os.Signal) error {
+func (a *Appliance) runReloading(ctx context.Context, hup <-chan os.Signal, notify notifier) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var reloading sync.WaitGroup
 	reloading.Go(func() {
 		for {
 			select {
 			case <-hup:
+				done := notify.reloading()
 				a.Reload()
+				done()
 			case <-ctx.Done():
 				return
 			}
