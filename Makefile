@@ -4,6 +4,7 @@
 # make demo    the whole thing on this machine, in namespaces of its own
 # make test    every test; what needs root and has none is skipped by name
 # make check   formatting, go.mod, vet, lint, generated files, every benchmark once, every fuzz target for a moment
+# make test-deploy  package, templates and pktgen's driver, with Debian's and npm's tools; needs root and minutes
 # make bench   the figures of perf/README.md, as ratios
 # make fuzz    every fuzz target for FUZZTIME
 SHELL    := /bin/bash
@@ -13,7 +14,7 @@ LDFLAGS  := -s -w -X main.version=$(shell git describe --tags --always --dirty 2
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 LINT     := bin/tools/golangci-lint
 
-.PHONY: build artifact deb demo test check bench fuzz clean
+.PHONY: build artifact deb demo test test-deploy check bench fuzz clean
 build:
 	$(BUILD) -o bin/granule ./gateway
 	$(BUILD) -tags lambda.norpc -o bin/bootstrap ./lambdaworker
@@ -31,6 +32,9 @@ demo: build
 
 test: build artifact
 	$(GO) run ./perf/testrun
+
+test-deploy:
+	$(GO) test -count=1 -timeout 40m -tags deploy -v ./deploy/...
 
 check: $(LINT)
 	@fmt=$$(gofmt -l .); test -z "$$fmt" || { echo "not gofmt'ed: $$fmt"; exit 1; }

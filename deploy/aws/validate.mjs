@@ -1,12 +1,11 @@
-// Checks the templates beside it with AWS's own rule engine, offline: node validate.mjs FOLDER_OF_NODE_MODULES.
+// Checks templates with AWS's own rule engine, offline: node validate.mjs FOLDER_WITH_NODE_MODULES FOLDER_OF_TEMPLATES.
 // A finding that is not in `allowed` is printed and makes the exit status 1.
 import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, resolve } from 'node:path';
 
-const here = dirname(fileURLToPath(import.meta.url));
-const require = createRequire(join(process.argv[2], 'node_modules', 'x.js'));
+const [modules, here] = process.argv.slice(2).map(p => resolve(p));
+const require = createRequire(join(modules, 'node_modules', 'x.js'));
 const { CelEngine, TemplateFile } = require('@aws/cloudformation-validate');
 
 // W2508: a security group that lets everything in. The data interfaces' is meant to: judging is the gateway's work.
