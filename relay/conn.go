@@ -122,14 +122,6 @@ func (c *Conn) LastPong() int64 { return c.pong }
 // Outstanding calls f for every reference that was added and has no verdict, in the order of Add.
 func (c *Conn) Outstanding(f func(ref uint64)) { c.owed.each(f) }
 
-// Batched returns how many packets wait in the batch that is not sealed yet, and the time of the oldest; 0 if there is none.
-func (c *Conn) Batched() (packets int, oldest int64) {
-	if n := c.builder.Len(); n > 0 {
-		return n, c.first
-	}
-	return 0, 0
-}
-
 // Close closes the socket, after telling the worker why if the socket takes it at once. Outstanding still answers.
 func (c *Conn) Close() {
 	if c.fd < 0 {

@@ -23,7 +23,7 @@ func TestBatchesLeaveAndAnswersComeBack(t *testing.T) {
 		}
 		c.Add(uint64(100+i), uint16(i), i == 1, 60+i, make([]byte, 60), i == 0, int64(1000*i))
 	}
-	if n, oldest := c.Batched(); n != 3 || oldest != 0 {
+	if n, oldest := batched(c); n != 3 || oldest != 0 {
 		t.Errorf("batched %d, oldest %d", n, oldest)
 	}
 	if s := c.Flush(); s != OK {
@@ -317,7 +317,7 @@ func TestTimesFarApartAreSeveralBatches(t *testing.T) {
 	}
 	c.Tick(7e9)
 	c.Add(9, 1, false, 60, make([]byte, 60), true, 1)
-	if _, at := c.Batched(); at != 7e9 {
+	if _, at := batched(c); at != 7e9 {
 		t.Errorf("with a clock the oldest is of %d", at)
 	}
 }

@@ -154,7 +154,7 @@ func oldestUnanswered(c *Conn) int64 {
 	if b := c.owed.oldest(); b != nil {
 		return b.oldest
 	}
-	_, oldest := c.Batched()
+	_, oldest := batched(c)
 	return oldest
 }
 
@@ -186,3 +186,11 @@ func random(n int) []byte {
 }
 
 const noLimit = math.MaxInt32
+
+// batched returns how many packets wait in the batch that is not sealed yet, and the time of the oldest; 0 if there is none.
+func batched(c *Conn) (packets int, oldest int64) {
+	if n := c.builder.Len(); n > 0 {
+		return n, c.first
+	}
+	return 0, 0
+}
