@@ -13,8 +13,8 @@ import (
 // None is the handle of no flow.
 const None = ^uint32(0)
 
-// Table maps keys to handles 0..Cap-1. Its size is fixed. When it is full the flow that was idle longest among a few is
-// evicted (CLOCK), so an entry always costs the same and a flood can't grow it. It holds no pointers.
+// Table maps keys to handles 0..Cap-1. Its size is fixed, so a flood can't grow it. When it is full a new flow pushes out one of the lowest Class
+// there is, in constant time; each is counted by class. Flows go by time where somebody calls Sweep. It holds no pointers.
 type Table struct {
 	seed    uint64
 	mask    uint32
@@ -24,7 +24,11 @@ type Table struct {
 	hand    uint32
 	idle    int64
 	live    int
-	evicted uint64
+	queues  [Established]queue
+	links   []link // of flows in queues
+	evicted [NumClasses]uint64
+	refused uint64
+	swept   uint32 // where Sweep goes on
 	batch   uint32
 	onEvict func(flow uint32)
 }
@@ -39,13 +43,17 @@ type entry struct {
 	seen  int64
 	batch uint32 // in which it was used last
 	used  bool
+	class Class
 }
 
 // NewTable makes a table for n flows; a flow idle for longer than idle ns is a new flow when its next packet comes. seed
 // keeps senders from aiming at one bucket.
 func NewTable(n int, idle int64, seed uint64) *Table {
 	size := uint32(1) << bits.Len32(uint32(max(n, 8))*2-1)
-	t := &Table{seed: seed, mask: size - 1, slots: make([]slot, size), entries: make([]entry, n), idle: idle}
+	t := &Table{seed: seed, mask: size - 1, slots: make([]slot, size), entries: make([]entry, n), links: make([]link, n), idle: idle}
+	for c := range t.queues {
+		t.queues[c] = queue{None, None}
+	}
 	t.free = make([]uint32, n)
 	for i := range t.free {
 		t.free[i] = uint32(n - 1 - i)
@@ -71,9 +79,6 @@ func (t *Table) Cap() int { return len(t.entries) }
 
 // Len returns the number of flows.
 func (t *Table) Len() int { return t.live }
-
-// Evicted returns how many flows were pushed out by new ones while the table was full.
-func (t *Table) Evicted() uint64 { return t.evicted }
 
 // Key returns the key of a flow.
 func (t *Table) Key(flow uint32) *[6]uint64 { return &t.entries[flow].key }
@@ -134,6 +139,7 @@ func (t *Table) place(key *[6]uint64, now, idle int64) (flow uint32, fresh bool)
 		if s := t.slots[at]; s.tag == tag && t.entries[s.idx].key == *key {
 			if e := &t.entries[s.idx]; now-e.seen > idle && !t.held(e) {
 				t.evict(s.idx)
+				t.SetClass(s.idx, Unanswered)
 				fresh = true
 			}
 			return s.idx, fresh
@@ -142,6 +148,7 @@ func (t *Table) place(key *[6]uint64, now, idle int64) (flow uint32, fresh bool)
 	}
 	if len(t.free) == 0 {
 		if !t.evictOne() {
+			t.refused++
 			return None, false
 		}
 		// Deleting shifts slots back; the place found above may not be the first free one any more.
@@ -153,6 +160,7 @@ func (t *Table) place(key *[6]uint64, now, idle int64) (flow uint32, fresh bool)
 	t.free = t.free[:len(t.free)-1]
 	t.slots[at] = slot{tag, idx}
 	t.entries[idx] = entry{key: *key, seen: now, batch: t.batch - 1, used: true}
+	t.enqueue(idx)
 	t.live++
 	return idx, true
 }
@@ -175,6 +183,7 @@ func (t *Table) Delete(flow uint32) {
 		return
 	}
 	t.evict(flow)
+	t.unqueue(flow)
 	h := flowhash.Of(&t.entries[flow].key, t.seed)
 	at := uint32(h) & t.mask
 	for t.slots[at].tag == 0 || t.slots[at].idx != flow {
@@ -190,28 +199,6 @@ func (t *Table) evict(flow uint32) {
 	if t.onEvict != nil {
 		t.onEvict(flow)
 	}
-}
-
-// evictOne frees the handle of the flow idle longest among the next eight under the clock's hand that are not in the
-// running batch. It looks at no more than a batch can hold before it gives up.
-func (t *Table) evictOne() bool {
-	victim := None
-	for n, left := 0, 8; n < min(1024, len(t.entries)) && left > 0; n++ {
-		if e := &t.entries[t.hand]; e.used && !t.held(e) {
-			if left--; victim == None || e.seen < t.entries[victim].seen {
-				victim = t.hand
-			}
-		}
-		if t.hand++; int(t.hand) == len(t.entries) {
-			t.hand = 0
-		}
-	}
-	if victim == None {
-		return false
-	}
-	t.evicted++
-	t.Delete(victim)
-	return true
 }
 
 // MakeRoom evicts flows until n handles are free, or all that could go have gone.
