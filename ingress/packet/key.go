@@ -105,6 +105,7 @@ func quotedKey(frame []byte, in *Info, k *Key) (reverse, ok bool) {
 		return false, false
 	}
 	q.VLANs, q.VLAN = in.VLANs, in.VLAN
+	q.Frag = q.Frag && !q.HasPorts // a first fragment says what ports the whole datagram has
 	return q.key(frame, k), true
 }
 

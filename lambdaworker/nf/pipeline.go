@@ -37,7 +37,9 @@ type Pipeline struct {
 	made   packet.Info  // of a frame that a function makes
 	faults []fault      // one per NF
 	gone   []packet.Key // flows that the table forgot during this batch
-	moving bool         // flows are forgotten because they moved away, which is no news
+	swept  int64        // until when the table has been swept
+	over   func(flow uint32) bool
+	moving bool // flows are forgotten because they moved away, which is no news
 
 	recorder Recorder // nil: neither flow nor statistics events
 
@@ -53,7 +55,7 @@ type dirty struct {
 
 // NewPipeline makes a pipeline of functions that were set up with flows.
 func NewPipeline(nfs []NF, flows *state.Table, eventBytes int) *Pipeline {
-	p := &Pipeline{nfs: nfs, flows: flows, dirty: make([]dirty, len(nfs)), OnPanic: DropPanic, faults: make([]fault, len(nfs)), gone: make([]packet.Key, 0, 2*MaxBatch),
+	p := &Pipeline{nfs: nfs, flows: flows, dirty: make([]dirty, len(nfs)), OnPanic: DropPanic, faults: make([]fault, len(nfs)), gone: make([]packet.Key, 0, 2*MaxBatch+sweepMost),
 		exported: make([]int64, flows.Cap()), refresh: make([]uint32, 0, MaxBatch)}
 	for _, f := range nfs {
 		n := f.Needs()
@@ -83,6 +85,7 @@ func NewPipeline(nfs []NF, flows *state.Table, eventBytes int) *Pipeline {
 	}
 	p.began = make([]uint32, flows.Cap())
 	flows.OnEvict(p.forget)
+	p.over = p.expired
 	return p
 }
 

@@ -6,6 +6,7 @@ import "github.com/granule-nf/granule/lambdaworker/state"
 // lines are written with nf's packets.
 type Recorder interface {
 	FlowState
+	FlowExpirer
 	// Began sees a batch that no function has seen yet, Judged the same one after all of them.
 	Began(b *Batch)
 	Judged(b *Batch)

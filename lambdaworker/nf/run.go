@@ -22,6 +22,7 @@ func (p *Pipeline) Run() *Batch {
 			b.Live = append(b.Live, uint16(i))
 		}
 	}
+	p.sweep()
 	if p.recorder != nil {
 		b.nf = len(p.nfs)
 		p.recorder.Judged(b)

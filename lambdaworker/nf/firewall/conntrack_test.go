@@ -180,3 +180,18 @@ func TestOptionsInPlace(t *testing.T) {
 		t.Error("an unknown key is taken")
 	}
 }
+
+// An error that quotes the first fragment of a datagram is about the connection of the whole datagram.
+func TestQuotationOfAFirstFragment(t *testing.T) {
+	b := build(t, "{rules: r}", map[string]string{"r": inChain("ct state related counter accept\n\t\tct state new accept\n\t\tct state invalid counter drop")})
+	q := nftest.UDP("10.0.0.1:5000", "192.0.2.1:53", "a question of some length")
+	first := q.Fragment(0, true)
+	other := nftest.UDP("10.0.0.1:5001", "192.0.2.1:53", "a question of some length").Fragment(0, true)
+	r := nftest.Run(b.Pipeline, nftest.Packets(q, nftest.Unreachable("192.0.2.77", "10.0.0.1", first.Frame()).Outside(), nftest.Unreachable("192.0.2.77", "10.0.0.1", other.Frame()).Outside()), 1)
+	if got := r.Verdicts(); got != "pass pass firewall_invalid" {
+		t.Error(got)
+	}
+	if b.fw.machine.Counts[0].Packets != 1 {
+		t.Errorf("%d related packets, expected 1", b.fw.machine.Counts[0].Packets)
+	}
+}

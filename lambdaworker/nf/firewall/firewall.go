@@ -26,6 +26,7 @@ type Firewall struct {
 	identity uint64 // of the rules, for deltas
 
 	stats         [numStats]uint64
+	evicted       [4]uint64        // what countEvictions has counted of the flow table
 	exportedStats [numStats]uint64 // what AppendShared has said of stats
 }
 
@@ -64,8 +65,18 @@ func (f *Firewall) Process(b *nf.Batch) {
 		}
 		if f.track.Changed {
 			b.Touch(p.Flow)
+			if d == nf.Pass {
+				b.Flows.SetClass(p.Flow, f.track.Class(p.Flow))
+			}
 		}
 		f.decide(b, i, d)
+	}
+}
+
+// Resync takes up connections where they are found.
+func (f *Firewall) Resync() {
+	if f.track != nil {
+		f.track.Resync()
 	}
 }
 

@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/lambdaworker/nf"
 	"github.com/granule-nf/granule/lambdaworker/nf/firewall/conntrack"
 )
@@ -18,6 +19,9 @@ func (f *Firewall) known(b *nf.Batch, p *nf.Packet) bool {
 	}
 	if !f.track.Known(p) {
 		return false
+	}
+	if p.Proto == packet.ProtoUDP {
+		b.Flows.SetClass(p.Flow, f.track.Class(p.Flow)) // it may have become a stream
 	}
 	for _, k := range e.counters[:e.n] {
 		f.machine.Counts[k].Add(p)

@@ -6,6 +6,7 @@ import (
 
 // Report adds the verdicts, and every rule that has a counter with the line it starts on.
 func (f *Firewall) Report(r *nf.Report) {
+	f.countEvictions()
 	if r.Counters == nil {
 		r.Counters = map[string]int64{}
 	}

@@ -21,7 +21,9 @@ func (f *Firewall) ApplyFlow(flow uint32, data []byte) error {
 	if f.track == nil {
 		return nil // the rules of this generation don't ask for ct state
 	}
-	return f.track.ApplyRecord(flow, data)
+	err := f.track.ApplyRecord(flow, data)
+	f.flows.SetClass(flow, f.track.Class(flow))
+	return err
 }
 
 // ForgetFlow empties what is known of flow.

@@ -27,6 +27,7 @@ var (
 
 // AppendShared appends what changed since the last call.
 func (f *Firewall) AppendShared(dst []byte) []byte {
+	f.countEvictions()
 	start, changed := len(dst), false
 	dst = append(dst, sharedVersion)
 	dst = binary.LittleEndian.AppendUint64(dst, f.identity)

@@ -100,6 +100,14 @@ func (r *Recorder) step(b *nf.Batch, now int64) bool {
 	return true
 }
 
+// FlowExpires implements nf.FlowExpirer.
+func (r *Recorder) FlowExpires(handle uint32) int64 {
+	if len(r.flows) == 0 || !r.flows[handle].used {
+		return 0
+	}
+	return r.flows[handle].end + r.flows[handle].timeout()
+}
+
 // Ended implements nf.Recorder.
 func (r *Recorder) Ended(b *nf.Batch, handle uint32) {
 	if len(r.flows) == 0 || !r.flows[handle].used {

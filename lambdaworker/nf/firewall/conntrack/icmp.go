@@ -78,7 +78,7 @@ func (t *Tracker) icmp(p *nf.Packet) uint8 {
 		return StateInvalid
 	}
 	// The other direction's query, if there is one, stays.
-	t.fresh = connection{proto: p.Proto}
+	t.fresh = connection{proto: p.Proto, epoch: t.epoch}
 	if c.proto == p.Proto {
 		t.fresh = *c
 	}

@@ -22,7 +22,7 @@ const timestampsOnly = 0x0101080a
 // reports whether that was so. Where it was not, nothing is changed, and see must follow.
 func (t *Tracker) Known(p *nf.Packet) bool {
 	c := &t.conns[p.Flow]
-	if c.proto != p.Proto || c.expires[0] <= p.Time {
+	if c.proto != p.Proto || c.expires[0] <= p.Time || c.epoch != t.epoch {
 		return false
 	}
 	if p.Proto == packet.ProtoTCP {
@@ -84,7 +84,7 @@ func (t *Tracker) predict(p *nf.Packet, c *connection) bool {
 		}
 	}
 	if ack == rcv.end {
-		rcv.flags &^= unacknowledged
+		rcv.flags &^= unacknowledged | resyncing
 	}
 	c.lastKind = segACK
 	if c.lastSeq == seq && c.lastAck == ack && c.lastEnd == end && c.lastWin == win && c.lastDir == dir {

@@ -3,6 +3,8 @@ package conntrack
 import (
 	"encoding/binary"
 	"errors"
+
+	"github.com/granule-nf/granule/ingress/packet"
 )
 
 // RecordVersion is the version of the record that appendRecord makes.
@@ -16,6 +18,11 @@ var errRecord = errors.New("a connection's record is damaged; expected what Appe
 // AppendRecord appends the connection of flow, nothing where there is none.
 func (t *Tracker) AppendRecord(dst []byte, flow uint32) []byte {
 	c := &t.conns[flow]
+	if c.proto == packet.ProtoTCP && c.epoch != t.epoch {
+		late := *c // whoever takes it over has to take it up where it is found, too
+		late.resync(1, segNone)
+		c = &late
+	}
 	if c.proto == 0 {
 		return dst
 	}
@@ -46,7 +53,7 @@ func (t *Tracker) ApplyRecord(flow uint32, data []byte) error {
 		return errRecord
 	}
 	le := binary.LittleEndian
-	c := connection{expires: [2]int64{int64(le.Uint64(data)), int64(le.Uint64(data[8:]))}}
+	c := connection{epoch: t.epoch, expires: [2]int64{int64(le.Uint64(data)), int64(le.Uint64(data[8:]))}}
 	d := data[16:]
 	c.proto, c.origin, c.status, c.tcp = d[0], d[1], d[2], tcpState(d[3])
 	d = d[4:]

@@ -14,6 +14,7 @@ const (
 	beLiberal
 	unacknowledged
 	maxAckSet
+	resyncing // packets of this direction may have been missed
 )
 
 // Flags of a connection.
@@ -62,6 +63,10 @@ func (t *Tracker) tcp(p *nf.Packet) uint8 {
 	}
 	t.Changed = true
 	dir := direction(p, c)
+	if c.epoch != t.epoch {
+		c.epoch = t.epoch
+		c.resync(dir, s.kind)
+	}
 	outcome := t.tcpStep(c, dir, &s, p.Time)
 	switch outcome {
 	case tcpReopen:
@@ -149,7 +154,11 @@ func (t *Tracker) tcpStep(c *connection, dir uint8, s *Segment, now int64) tcpOu
 			next = tcpEstablished
 		}
 	case tcpClose:
-		if s.kind == segRST {
+		if s.kind == segRST && c.half[dir].flags&resyncing != 0 {
+			// Whether it is in order can't be known: the hosts decide, and what they do next will show.
+			c.expires[0] = min(c.expires[0], now+t.timeouts.TCPUnacknowledged.NS())
+			return tcpTaken
+		} else if s.kind == segRST {
 			var ok bool
 			if next, checkWindow, ok = c.reset(dir, s, old); !ok {
 				return tcpRefused

@@ -117,6 +117,9 @@ func (c *connection) window(dir uint8, s *Segment, liberal bool) windowVerdict {
 	if !hasAck || s.flags&0x14 == 0x14 && ack == 0 {
 		ack, sack = rcv.end, rcv.end // nothing acknowledged: as if all were
 	}
+	if (snd.flags|rcv.flags)&resyncing != 0 {
+		snd.catchUp(rcv, end, sack, win, syn)
+	}
 	if s.flags&4 != 0 && seq == 0 && c.tcp == synSent {
 		seq, end = snd.end, snd.end // a RST that answers a SYN
 	}
@@ -172,6 +175,9 @@ func (c *connection) advance(snd, rcv *tcpHalf, dir uint8, s *Segment, ack, sack
 	}
 	if ack == rcv.end {
 		rcv.flags &^= unacknowledged
+		if rcv.maxWin != 0 {
+			rcv.flags &^= resyncing
+		}
 	}
 	if s.kind == segACK {
 		if c.lastDir == dir && c.lastSeq == s.seq && c.lastAck == ack && c.lastEnd == end && c.lastWin == s.win {

@@ -16,6 +16,7 @@ type Tracker struct {
 	loose    bool // TCP is picked up in the middle
 	liberal  bool // only RSTs outside of the window are invalid
 
+	epoch       uint8      // of Resync
 	fresh       connection // of the packet that is being judged, if it begins one
 	Unconfirmed bool       // fresh waits for the verdict
 	Changed     bool       // the packet changed the state of its flow
@@ -41,6 +42,7 @@ type connection struct {
 	flags    uint8
 	scale    uint8
 	retrans  uint8
+	epoch    uint8 // that of the tracker when packets of it were last seen without a gap
 	lastWin  uint16
 	lastSeq  uint32
 	lastAck  uint32
@@ -121,7 +123,7 @@ func (t *Tracker) alive(p *nf.Packet) *connection {
 
 // begin makes fresh the connection of p.
 func (t *Tracker) begin(p *nf.Packet) *connection {
-	t.fresh = connection{proto: trackedAs(p.Proto)}
+	t.fresh = connection{proto: trackedAs(p.Proto), epoch: t.epoch}
 	if p.Reverse {
 		t.fresh.origin = 1
 	}
@@ -141,6 +143,7 @@ func (t *Tracker) plain(p *nf.Packet, unreplied, replied Duration) uint8 {
 		return StateNew
 	}
 	t.Changed = true
+	c.epoch = t.epoch // there is nothing that could have been missed
 	reply := direction(p, c) == 1
 	timeout := unreplied
 	if c.status&seenReply != 0 {
