@@ -103,6 +103,8 @@ func (l *link) frame(h wire.Header, body []byte) wire.Fault {
 			l.farewell(reason, theirs)
 		}
 		return fault
+	case wire.TypeRelease:
+		return l.release(body)
 	case wire.TypeState:
 		l.importState(body, h.Flags&wire.FlagMore != 0)
 	}

@@ -17,6 +17,7 @@ func (l *link) work(h wire.Header, body []byte) wire.Fault {
 		if p.Outside {
 			side = nf.Outside
 		}
+		l.pipeline.Of(p.Subflow)
 		l.pipeline.Add(p.Data, uint32(p.Wire), side, p.Time, 0)
 	}
 	b := l.pipeline.Run()

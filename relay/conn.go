@@ -52,6 +52,7 @@ type Conn struct {
 	result  wire.Result
 	entry   wire.Entry
 	scratch [wire.HeaderSize + 16]byte
+	release []byte
 }
 
 // ID is who is at the other end.
@@ -116,7 +117,7 @@ func (c *Conn) Tick(now int64) { c.now = now }
 // LastHeard returns the Tick at which bytes last came from the worker.
 func (c *Conn) LastHeard() int64 { return c.heard }
 
-// LastPong returns the time in the newest Ping that the worker has answered; 0 if it has answered none.
+// LastPong returns the number in the newest Ping that the worker has answered; 0 if it has answered none.
 func (c *Conn) LastPong() int64 { return c.pong }
 
 // Outstanding calls f for every reference that was added and has no verdict, in the order of Add.

@@ -75,10 +75,10 @@ func (c *Conn) Write() Status {
 	return c.status
 }
 
-// Ping asks for a Pong with the same time. It reports false, as all of the calls below, when the queue before the
+// Ping asks for a Pong with the same number, once everything that was sent before it has been handled. It reports false, as all of the calls below, when the queue before the
 // socket is too long; the call may be made again later. Like Add, none of them writes: Flush does.
-func (c *Conn) Ping(now int64) bool {
-	return c.control(wire.AppendTime(c.scratch[:0], wire.TypePing, now, 0))
+func (c *Conn) Ping(mark int64) bool {
+	return c.control(wire.AppendTime(c.scratch[:0], wire.TypePing, mark, 0))
 }
 
 // RequestReport asks the worker for its counters.
@@ -92,8 +92,15 @@ func (c *Conn) Retire() bool {
 	return c.control(wire.AppendRetire(c.scratch[:0]))
 }
 
-// ImportState sends a part, up to 64 KiB, of state that the worker takes over before the next batch; more says that the
-// import goes on. Packets added before come before it.
+// Release tells the worker to forget the flows of these sub-flows. Packets added before come before it.
+func (c *Conn) Release(subflows []uint16) bool {
+	c.sealPending()
+	c.release = wire.AppendRelease(c.release[:0], subflows)
+	return c.control(c.release)
+}
+
+// ImportState sends a part, up to 64 KiB, of state that the worker takes over before what comes behind it; more says that its last entry
+// goes on in the next part. Packets added before come before it.
 func (c *Conn) ImportState(part []byte, more bool) bool {
 	if len(part) > maxStatePart || c.status != OK || len(c.out)-c.sent > maxQueued {
 		return false

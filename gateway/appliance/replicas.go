@@ -10,15 +10,24 @@ import (
 // stageReplica is a replica as the packet path sees it.
 type stageReplica struct{ *replica.Replica }
 
-// Export implements dataplane.Replica.
-func (r stageReplica) Export(from []uint32, to uint32, wants func(key *[6]uint64) bool) dataplane.Export {
-	return r.Replica.Export(from, to, wants)
+// Copy implements dataplane.Replica.
+func (r stageReplica) Copy(sub uint16) dataplane.Copy {
+	if c := r.Replica.Copy(sub); c != nil {
+		return c
+	}
+	return nil
+}
+
+// Legacy implements dataplane.Replica.
+func (r stageReplica) Legacy(from, to uint32) dataplane.Legacy {
+	l := r.Replica.Legacy(from, to)
+	return &l
 }
 
 // Stats implements dataplane.Replica.
-func (r stageReplica) Stats() (entries, bytes, evicted, damaged uint64) {
+func (r stageReplica) Stats() (entries, bytes, evicted, damaged, refused uint64) {
 	s := r.Replica.Stats()
-	return s.Entries, s.Bytes, s.Evicted, s.Damaged
+	return s.Entries, s.Bytes, s.Evicted, s.Damaged, s.Refused
 }
 
 // newReplicas makes the replicas of one of so many shards, one a stage; mib is what those of all shards may take. None of 0.
@@ -33,7 +42,7 @@ func newReplicas(cfg *dataplane.Config, mib, shards int) ([]dataplane.Replica, e
 			mib, shards, len(all), each, replica.MinBytes, (shards*len(all)*replica.MinBytes+1<<20-1)>>20)
 	}
 	for i := range all {
-		r, err := replica.New(replica.Config{Bytes: each, Seed: cfg.Seed, OneWorker: cfg.Chains[cfg.Stages[i].Chain].Affinity == dataplane.ByFlow})
+		r, err := replica.New(replica.Config{Bytes: each, Seed: cfg.Seed})
 		if err != nil {
 			return nil, err
 		}

@@ -72,9 +72,9 @@ type Packets struct {
 	Redispatched          uint64            `json:"redispatched"` // sent to another worker because the first was lost
 	FlowTableFull         uint64            `json:"flow_table_full"`
 	Steered               uint64            `json:"steered"`         // from the shard on whose queue they arrived to the owner of their sub-flow
-	StateTransfers        uint64            `json:"state_transfers"` // of flow state, to the successor of a worker
+	StateTransfers        uint64            `json:"state_transfers"` // sub-flows that went with their state from one worker to another
 	StateTransferredBytes uint64            `json:"state_transferred_bytes"`
-	StateTransfersFailed  uint64            `json:"state_transfers_failed"` // the successor was lost meanwhile
+	StateTransfersFailed  uint64            `json:"state_transfers_failed"` // the successor was lost meanwhile, or another one chosen
 	Batches               uint64            `json:"batches"`
 	BatchPackets          uint64            `json:"batch_packets"`
 
@@ -131,7 +131,7 @@ func (s *Status) SetLedger(l *dataplane.Ledger, reasons *[dataplane.NumReasons]s
 	}
 	s.Packets = Packets{Malformed: map[string]uint64{}, FailOpen: failOpen(l),
 		Late: l.Late, Redispatched: l.Replayed, FlowTableFull: l.FlowTableFull, Steered: l.Crossed,
-		StateTransfers: l.Imports, StateTransferredBytes: l.ImportedBytes, StateTransfersFailed: l.ImportsFailed, Batches: l.Batches, BatchPackets: l.BatchPackets,
+		StateTransfers: l.Handoffs, StateTransferredBytes: l.ImportedBytes, StateTransfersFailed: l.HandoffsFailed, Batches: l.Batches, BatchPackets: l.BatchPackets,
 		Delays: l.Delay, sumNS: l.DelayNS}
 	r := &s.Memory.Replica
 	r.Bytes, r.Entries, r.Evicted, r.Damaged = l.ReplicaBytes, l.ReplicaEntries, l.ReplicaEvicted, l.ReplicaDamaged

@@ -9,12 +9,13 @@ const noConn = ^uint16(0)
 
 // conn is a connection to a worker, and what waits for room on it.
 type conn struct {
-	link    Link
-	worker  uint32
-	pool    int
-	used    bool
-	writes  bool // registered for writability
-	waiting queue
+	link     Link
+	worker   uint32
+	pool     int
+	used     bool
+	writes   bool // registered for writability
+	waiting  queue
+	suspects queue // packets that wait and have met losses: they go before the others
 
 	dirty      bool  // has an unsent batch
 	batchSince int64 // when that batch was begun
@@ -22,23 +23,36 @@ type conn struct {
 	losses     uint8 // that each packet in flight has met
 	progress   int64 // when it answered last, or something came for it after nothing
 
-	transfer *transfer // state that it is given before packets
+	imports    []byte   // state that waits for the socket
+	imported   int64    // bytes of it so far, those that wait among them
+	pong       int64    // of which the worker had applied so many when it was last looked at
+	releasedAt int64    // place in the imports behind the last of its releases
+	released   []uint16 // sub-flows that it has to be told it has no more
 
-	draining  bool // has announced its end
-	retired   bool // has no sub-flows any more: that it is ended says nothing about the packets it has
-	violation bool // broke the protocol: it gave a verdict that does not exist
+	draining  bool     // has announced its end
+	retired   bool     // the placement has it no more: that it is ended says nothing about the packets it has
+	empty     bool     // and none of its sub-flows is with it
+	refused   []uint32 // slots of which it gave such a verdict
+	violation bool     // broke the protocol: it gave a verdict that does not exist
 
 	heard   int64 // when it said something, as of the last request for a report
 	unheard int   // requests since then
 }
 
+// queueOf is where a packet that has met so many losses waits. Those that have met some are older than all others of their sub-flow.
+func (c *conn) queueOf(losses uint8) *queue {
+	if losses > 0 {
+		return &c.suspects
+	}
+	return &c.waiting
+}
+
 // connections are the shard's, each known by its index.
 type connections struct {
-	all       [MaxWorkers]conn
-	dirty     []uint16 // those with an unsent batch
-	importing int      // how many are given state
-	reading   uint16   // the one whose answers are being handled
-	orphans   []uint32 // scratch: slots of one that was lost
+	all     [MaxWorkers]conn
+	dirty   []uint16 // those with an unsent batch
+	reading uint16   // the one whose answers are being handled
+	orphans []uint32 // scratch: slots of one that was lost
 }
 
 func newConnections(slots int) connections {

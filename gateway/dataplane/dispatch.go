@@ -10,17 +10,20 @@ import (
 func (s *Shard) dispatch(i uint32) {
 	sl := &s.slots.s[i]
 	pool := s.cfg.Chains[sl.chain].First + int(sl.stage)
-	id := s.routes[pool].conn[sl.sub]
+	r := &s.routes[pool]
+	id := r.conn[sl.sub]
 	if id == noConn {
-		s.wait(&s.unassigned, i, noConn)
+		s.unassigned++
+		s.wait(&r.waiting[sl.sub], i, noConn)
 		return
 	}
+	r.held[sl.sub]++
 	c := &s.conns.all[id]
-	if c.waiting.n > 0 || !s.ship(c, id, i) {
-		if c.inflight+c.waiting.n == 0 {
+	if c.suspects.n > 0 || c.waiting.n > 0 && sl.losses == 0 || !s.ship(c, id, i) {
+		if c.awaited() == 0 {
 			c.progress = s.clock.now // a worker that takes nothing is timed like one that answers nothing
 		}
-		s.wait(&c.waiting, i, id)
+		s.wait(c.queueOf(sl.losses), i, id)
 	}
 }
 
@@ -36,10 +39,11 @@ func (s *Shard) ship(c *conn, id uint16, i uint32) bool {
 	onWire := max(int(f.Wire), len(f.Data))
 	if onWire > wire.MaxPacket {
 		// Longer than the wire format can say: policy decides as if no verdict had come.
+		s.routes[c.pool].held[sl.sub]--
 		s.resolve(i, NoVerdict)
 		return true
 	}
-	if c.transfer != nil || !c.admits(sl.losses, s.cfg.MaxDeaths) || !c.link.Room(len(carried)) {
+	if !c.admits(sl.losses, s.cfg.MaxDeaths) || !c.link.Room(len(carried)) {
 		return false
 	}
 	at := f.Time

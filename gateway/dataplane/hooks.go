@@ -8,6 +8,8 @@ type Hooks struct {
 	Beat func(shard int)
 	// Lost: a worker's connection ended.
 	Lost func(shard int, worker uint32, pool int, why string)
+	// Released: a worker that the placement has no more has no sub-flow of the shard any more.
+	Released func(shard int, worker uint32)
 	// Draining: a worker announced its end.
 	Draining func(shard int, worker uint32, deadline int64)
 	// Events and Report: what workers say; slices are borrowed for the call.
@@ -22,6 +24,9 @@ func (h Hooks) withDefaults() Hooks {
 	}
 	if h.Lost == nil {
 		h.Lost = func(int, uint32, int, string) {}
+	}
+	if h.Released == nil {
+		h.Released = func(int, uint32) {}
 	}
 	if h.Draining == nil {
 		h.Draining = func(int, uint32, int64) {}

@@ -19,10 +19,12 @@ type Ledger struct {
 	Late uint64
 	// Replayed counts packets sent again because the worker that had them was lost.
 	Replayed uint64
-	// Imports counts workers that were given the state of predecessors, ImportedBytes its bytes, ImportsFailed those lost meanwhile.
-	Imports, ImportedBytes, ImportsFailed uint64
-	// What the replicas hold now, what they gave up for room, and deltas of workers that could not be read to their end.
-	ReplicaEntries, ReplicaBytes, ReplicaEvicted, ReplicaDamaged uint64
+	// Handoffs counts sub-flows with state that went from one worker to another, ImportedBytes the bytes of that, HandoffsFailed those that
+	// were given up before the switch.
+	Handoffs, ImportedBytes, HandoffsFailed uint64
+	// What the replicas hold now, what they gave up for room, deltas of workers that could not be read to their end, and entries of flows
+	// whose worker is another.
+	ReplicaEntries, ReplicaBytes, ReplicaEvicted, ReplicaDamaged, ReplicaRefused uint64
 	// FlowTableFull counts packets whose flow had no place in the flow table; they share their sub-flow's order.
 	FlowTableFull uint64
 	// Crossed counts packets handed to another shard.

@@ -16,6 +16,9 @@ type Link interface {
 	RequestReport() bool
 	LastHeard() int64
 	ImportState(part []byte, more bool) bool
+	Release(subflows []uint16) bool
+	Ping(mark int64) bool
+	LastPong() int64
 	Outstanding(f func(ref uint64))
 	Reason() relay.Reason
 	Close()

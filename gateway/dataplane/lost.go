@@ -4,27 +4,22 @@ package dataplane
 func (s *Shard) lose(id uint16, why string) {
 	c := &s.conns.all[id]
 	s.poller.remove(c.link.FD())
-	if c.transfer != nil {
-		s.conns.importing--
-		s.led.ImportsFailed++
-	}
 	s.routes.withdraw(c.pool, id) // so nothing overtakes the orphans
-	orphans := s.conns.orphans[:0]
+	orphans := append(s.conns.orphans[:0], c.refused...)
 	c.link.Outstanding(func(ref uint64) {
-		if i, ok := s.slots.get(ref); ok {
+		if i, ok := s.slots.get(ref); ok && s.slots.s[i].holder == id {
 			orphans = append(orphans, i)
 		}
 	})
 	had := len(orphans)
-	for c.waiting.n > 0 {
-		orphans = append(orphans, c.waiting.pop(s.slots))
-	}
-	for n, i := range orphans {
-		if n < had {
-			s.redispatch(i, !c.retired)
-		} else {
-			s.wait(&s.unassigned, i, noConn)
+	for _, q := range [...]*queue{&c.suspects, &c.waiting} {
+		for q.n > 0 {
+			orphans = append(orphans, q.pop(s.slots))
 		}
+	}
+	s.takenBack(orphans)
+	for _, i := range orphans[:had] {
+		s.redispatched(i, !c.retired)
 	}
 	s.conns.orphans = orphans[:0]
 	worker, pool := c.worker, c.pool
@@ -32,20 +27,40 @@ func (s *Shard) lose(id uint16, why string) {
 		why = c.link.Reason().String()
 	}
 	c.link.Close()
-	*c = conn{}
+	imports, released := c.imports[:0], c.released[:0]
+	*c = conn{imports: imports, released: released}
+	for i := range s.handoffs.all {
+		if h := &s.handoffs.all[i]; h.used && h.to == id {
+			s.abandon(h)
+		}
+	}
+	s.unpend(pool, id)
+	s.handoffs.heirs = append(s.handoffs.heirs, legacy{worker: worker, pool: pool, to: noConn})
 	s.hooks.Lost(s.id, worker, pool, why)
 }
 
-// redispatch makes slot i, whose worker is gone and had it, wait for a successor. suspect: the worker may be gone because of it.
-func (s *Shard) redispatch(i uint32, suspect bool) {
+// redispatched counts slot i, whose worker is gone and had it, and which waits for a successor. suspect: the worker may be gone because of
+// it.
+func (s *Shard) redispatched(i uint32, suspect bool) {
 	sl := &s.slots.s[i]
 	if suspect {
 		sl.losses++
 	}
 	if int(sl.losses) >= s.cfg.MaxDeaths {
+		s.stopWaiting(i)
 		s.resolve(i, Poison)
 		return
 	}
 	s.led.Replayed++
-	s.wait(&s.unassigned, i, noConn)
+}
+
+// unpend lets sub-flows that were to be handed off to connection id stay where they are.
+func (s *Shard) unpend(pool int, id uint16) {
+	r := &s.routes[pool]
+	for sub, pending := range r.pending {
+		if pending && r.next[sub] == id {
+			r.pending[sub] = false
+			s.handoffs.pending--
+		}
+	}
 }

@@ -49,6 +49,7 @@ func TestOrderAtTheWorker(t *testing.T) {
 	}
 	r.turn(1)
 	r.place(2, 2) // what the first one has, and what waits for it, goes to the second
+	r.s.Disconnect(1, "replaced")
 	for range packets {
 		r.turn(1)
 		second.answer(2, pass)

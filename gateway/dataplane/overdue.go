@@ -7,7 +7,10 @@ func (s *Shard) resolveOverdue() {
 	s.resolveOverduePackets()
 	for id := range s.conns.all {
 		c := &s.conns.all[id]
-		if c.used && (c.inflight+c.waiting.n > 0 || c.transfer != nil) && s.clock.now-c.progress > s.cfg.WorkerTimeout.Nanoseconds() {
+		if c.used {
+			s.checkEmpty(c)
+		}
+		if c.used && c.behind(s.clock.now) && s.clock.now-c.progress > s.cfg.WorkerTimeout.Nanoseconds() {
 			s.lose(uint16(id), "it left packets unanswered for longer than worker-timeout")
 		}
 	}

@@ -10,8 +10,7 @@ import (
 const SubFlows = 4096
 
 // Placement says which worker has which sub-flow. It is never changed once published; the packet path reads one
-// pointer. A worker keeps all its sub-flows from one placement to the next, or leaves it: what it had not answered
-// is then sent to its successors, which is the same path whether it was retired or died.
+// pointer. A sub-flow that it gives to another worker is handed off (handoff.go).
 type Placement struct {
 	Version uint64
 	Pools   []Pool  // one for each stage, in the order of Config.Stages
@@ -34,27 +33,36 @@ func (p *Placement) has(pool int, worker uint32) bool {
 	return p != nil && pool < len(p.Pools) && slices.Contains(p.Pools[pool][:], worker)
 }
 
-// adopt makes p the shard's placement: workers that are in it no more lose their connection, and the packets that they had go to
-// their successors before anything newer of the same sub-flows does.
+// adopt makes p the shard's placement. Workers that are in it no more are released when their sub-flows have been handed off; where another
+// configuration comes with it, they lose their connection, and the packets that they had go to their successors.
 func (s *Shard) adopt(p *Placement) {
+	other := p.Layout != nil && p.Layout != s.layout
 	for i := range s.conns.all {
-		if c := &s.conns.all[i]; c.used && !p.has(c.pool, c.worker) && s.placement.has(c.pool, c.worker) {
+		c := &s.conns.all[i]
+		if !c.used {
+			continue
+		}
+		had := s.placement.has(c.pool, c.worker)
+		switch {
+		case p.has(c.pool, c.worker):
+			c.retired, c.empty = false, false
+		case other && had:
 			c.retired = true
 			s.lose(uint16(i), "no longer placed")
+		case had:
+			c.retired = true
 		}
 	}
-	if l := p.Layout; l != nil {
+	if l := p.Layout; other {
+		s.layout = l
+		for i := range s.handoffs.all {
+			if h := &s.handoffs.all[i]; h.used {
+				s.abandon(h)
+			}
+		}
 		s.forgetState(l.Stages)
 		s.cfg.Stages, s.cfg.Choose, s.cfg.DropUnmatched = l.Stages, l.Choose, l.DropUnmatched
 	}
 	s.placement = p
 	s.reroute()
-}
-
-// reroute resolves the placement's workers to this shard's connections, has state transferred where they are other workers than
-// before, and ships what has waited for one.
-func (s *Shard) reroute() {
-	s.routes.resolve(s.placement, &s.conns)
-	s.beginTransfers()
-	s.dispatchUnassigned()
 }

@@ -61,7 +61,7 @@ func TestPacketThatKills(t *testing.T) {
 		{"last", 3, false, []uint64{149}, 3},
 		{"policy open", 3, true, []uint64{77}, 3},
 		{"two far apart", 3, false, []uint64{10, 120}, 5},
-		{"two together", 3, false, []uint64{10, 11}, 4},
+		{"two together", 3, false, []uint64{10, 12}, 4}, // of one flow
 		{"two deaths", 2, false, []uint64{77}, 2},
 		{"five deaths", 5, false, []uint64{77}, 5},
 		{"none", 3, false, nil, 0},
@@ -140,6 +140,8 @@ func TestHandOverIsNoDeath(t *testing.T) {
 	r.turn(1)
 	for range 10 {
 		m.next()
+		r.s.Disconnect(m.now.worker-1, "replaced")
+		r.turn(1)
 		if len(m.now.refs) != 100 {
 			t.Fatalf("the successor has %d packets, expected all 100 at once", len(m.now.refs))
 		}

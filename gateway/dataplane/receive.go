@@ -25,7 +25,7 @@ type burst struct {
 // receive takes a burst from one port, and leads each packet as far as it goes without waiting.
 func (s *Shard) receive(side ingress.Side) int {
 	room := min(s.cfg.Burst, len(s.slots.free))
-	if room == 0 || s.cfg.WaitForWorkers && s.unassigned.n > 0 {
+	if room == 0 || s.cfg.WaitForWorkers && s.unassigned > 0 {
 		return 0
 	}
 	b := &s.burst

@@ -4,40 +4,71 @@ import "strings"
 
 // Replica is the state that the workers of one stage have, as they have sent it to this shard. It is used by the shard's thread alone.
 type Replica interface {
-	// Apply takes in a change of worker's state, before the packets that caused it leave.
-	Apply(worker uint32, delta []byte)
-	// Export begins to copy to worker to what workers from have, and of the other flows those that wants wants.
-	Export(from []uint32, to uint32, wants func(key *[6]uint64) bool) Export
-	// Inherit notes that worker to has been given all of the state that workers from had.
-	Inherit(from []uint32, to uint32)
+	// Apply takes in a change of worker's state, before the packets that caused it leave: of flows only those of sub-flows that it has.
+	Apply(worker uint32, delta []byte, has func(worker uint32, sub uint16, key *[6]uint64) bool)
+	// Copy begins a copy of the state of a sub-flow; nil if none can begin now.
+	Copy(sub uint16) Copy
+	// Knows reports whether there is state of a sub-flow.
+	Knows(sub uint16) bool
+	// Legacy begins to tell worker to the shared state that worker from leaves.
+	Legacy(from, to uint32) Legacy
 	// Forget empties it: the functions have changed.
 	Forget()
 	// Keep says that the stage has n functions from now on: state of others is removed.
 	Keep(n int)
-	// Stats returns how many entries it has and of how many bytes, how many it gave up for room, and how many deltas were damaged.
-	Stats() (entries, bytes, evicted, damaged uint64)
+	// Stats returns how many entries it has and of how many bytes, how many it gave up for room, how many deltas were damaged, and how
+	// many entries came from workers that had no say in them.
+	Stats() (entries, bytes, evicted, damaged, refused uint64)
 }
 
-// Export is the state that one successor is given, in parts.
-type Export interface {
-	// Part returns the part at hand, the same one until Sent, and whether another one follows. It may be empty.
-	Part() (part []byte, more bool)
-	Sent()
+// Copy is the state of a sub-flow on its way to a successor. What changes meanwhile comes again.
+type Copy interface {
+	// Next appends whole entries of up to limit bytes, or one that is longer.
+	Next(dst []byte, limit int) []byte
+	// AtEnd reports whether there is nothing that Next has not appended.
+	AtEnd() bool
+	// End ends the copy.
+	End()
+}
+
+// Legacy is shared state on its way to an heir.
+type Legacy interface {
+	// Next appends whole entries of up to limit bytes, or one that is longer, and reports whether more follow.
+	Next(dst []byte, limit int) (part []byte, more bool)
 }
 
 func (s *Shard) replica(pool int) Replica {
-	if pool < len(s.cfg.Replicas) {
+	if pool < len(s.cfg.Replicas) && s.cfg.Replicas[pool] != nil {
 		return s.cfg.Replicas[pool]
 	}
-	return nil
+	return stateless{}
 }
+
+// stateless is the replica of a stage whose workers start empty: their sub-flows are handed off like others, with nothing.
+type stateless struct{}
+
+func (stateless) Apply(uint32, []byte, func(uint32, uint16, *[6]uint64) bool) {}
+func (stateless) Copy(uint16) Copy                                            { return stateless{} }
+func (stateless) Knows(uint16) bool                                           { return false }
+func (stateless) Legacy(uint32, uint32) Legacy                                { return nothing{} }
+func (stateless) Forget()                                                     {}
+func (stateless) Keep(int)                                                    {}
+func (stateless) Stats() (entries, bytes, evicted, damaged, refused uint64)   { return }
+func (stateless) Next(dst []byte, _ int) []byte                               { return dst }
+func (stateless) AtEnd() bool                                                 { return true }
+func (stateless) End()                                                        {}
+
+// nothing is what workers of such a stage leave.
+type nothing struct{}
+
+func (nothing) Next(dst []byte, _ int) ([]byte, bool) { return dst, false }
 
 // forgetState takes out of the replicas what a layout has no use for: all where a stage's functions are others, or in another order,
 // and of functions taken away. State names its function by its place, where another one may stand some day.
 func (s *Shard) forgetState(next []Stage) {
 	for pool := range next {
 		r := s.replica(pool)
-		if r == nil || pool >= len(s.cfg.Stages) || s.cfg.Stages[pool].Functions == next[pool].Functions {
+		if pool >= len(s.cfg.Stages) || s.cfg.Stages[pool].Functions == next[pool].Functions {
 			continue
 		}
 		if !continues(s.cfg.Stages[pool].Functions, next[pool].Functions) {
@@ -56,14 +87,15 @@ func continues(a, b string) bool {
 // countReplicas copies the replicas' counters into the ledger.
 func (s *Shard) countReplicas() {
 	l := &s.led
-	l.ReplicaEntries, l.ReplicaBytes, l.ReplicaEvicted, l.ReplicaDamaged = 0, 0, 0, 0
+	l.ReplicaEntries, l.ReplicaBytes, l.ReplicaEvicted, l.ReplicaDamaged, l.ReplicaRefused = 0, 0, 0, 0, 0
 	for _, r := range s.cfg.Replicas {
 		if r != nil {
-			entries, bytes, evicted, damaged := r.Stats()
+			entries, bytes, evicted, damaged, refused := r.Stats()
 			l.ReplicaEntries += entries
 			l.ReplicaBytes += bytes
 			l.ReplicaEvicted += evicted
 			l.ReplicaDamaged += damaged
+			l.ReplicaRefused += refused
 		}
 	}
 }

@@ -5,15 +5,23 @@ type routes []stageRoutes
 
 // stageRoutes are a stage's, by sub-flow.
 type stageRoutes struct {
-	conn  [SubFlows]uint16 // connection of the worker that the placement assigns it to, noConn while there is none
-	state [SubFlows]uint32 // worker that has its state, 0 if none has: another one is given it before its first packet
+	conn    [SubFlows]uint16 // connection that its packets go to, noConn while they wait
+	state   [SubFlows]uint32 // its holder: the worker that has its state, 0 if none has
+	held    [SubFlows]uint32 // packets that are at its connection and have no verdict
+	waiting [SubFlows]queue  // packets that wait for it to have a connection
+	next    [SubFlows]uint16 // connection that it is to be handed off to, where pending
+	pending [SubFlows]bool
+	handoff [SubFlows]uint8                                      // number of its hand-off, from 1
+	has     func(worker uint32, sub uint16, key *[6]uint64) bool // isHolder
 }
 
 func newRoutes(stages int) routes {
 	r := make(routes, stages)
 	for stage := range r {
+		r[stage].has = r[stage].isHolder
 		for sub := range r[stage].conn {
-			r[stage].conn[sub] = noConn
+			r[stage].conn[sub], r[stage].next[sub] = noConn, noConn
+			r[stage].waiting[sub] = newQueue()
 		}
 	}
 	return r
@@ -29,35 +37,98 @@ func (r routes) withdraw(stage int, id uint16) {
 	}
 }
 
-// resolve turns the workers of a placement into connections.
-//
-// It is done between two packets. Workers are numbered as they are started, so the low bits of a number nearly always find its
-// connection, without going through all of them for each sub-flow.
-func (r routes) resolve(p *Placement, conns *connections) {
-	var near [MaxWorkers]uint16
-	for stage := range r {
-		for i := range near {
-			near[i] = noConn
-		}
-		for i := range conns.all {
-			if c := &conns.all[i]; c.used && c.pool == stage {
-				near[c.worker%MaxWorkers] = uint16(i)
-			}
-		}
-		for sub := range r[stage].conn {
-			r[stage].conn[sub] = noConn
-			if p == nil || stage >= len(p.Pools) {
-				continue
-			}
-			w := p.Pools[stage][sub]
-			if w == 0 {
-				continue
-			}
-			id := near[w%MaxWorkers]
-			if id != noConn && conns.all[id].worker != w {
-				id = conns.of(stage, w)
-			}
-			r[stage].conn[sub] = id
+// index finds connections of a stage by worker. Workers are numbered as they are started, so the low bits of a number nearly always find
+// it, without going through all of them for each sub-flow.
+type index struct {
+	conns *connections
+	stage int
+	near  [MaxWorkers]uint16
+}
+
+func (x *index) of(conns *connections, stage int) {
+	x.conns, x.stage = conns, stage
+	for i := range x.near {
+		x.near[i] = noConn
+	}
+	for i := range conns.all {
+		if c := &conns.all[i]; c.used && c.pool == stage {
+			x.near[c.worker%MaxWorkers] = uint16(i)
 		}
 	}
+}
+
+func (x *index) find(worker uint32) uint16 {
+	if worker == 0 {
+		return noConn
+	}
+	id := x.near[worker%MaxWorkers]
+	if id != noConn && x.conns.all[id].worker != worker {
+		id = x.conns.of(x.stage, worker)
+	}
+	return id
+}
+
+// reroute resolves the placement's workers to this shard's connections, has sub-flows handed off where they are other workers than those that
+// have their state, and ships what has waited for one. It is done between two packets.
+func (s *Shard) reroute() {
+	s.handoffs.pending = 0
+	for stage := range s.routes {
+		var x index
+		x.of(&s.conns, stage)
+		for sub := range SubFlows {
+			s.route(stage, uint16(sub), &x)
+		}
+	}
+}
+
+// route brings one sub-flow to where the placement wants it.
+func (s *Shard) route(stage int, sub uint16, x *index) {
+	r := &s.routes[stage]
+	worker := uint32(0)
+	if s.placement != nil && stage < len(s.placement.Pools) {
+		worker = s.placement.Pools[stage][sub]
+	}
+	to := x.find(worker)
+	if n := r.handoff[sub]; n != 0 {
+		h := &s.handoffs.all[n-1]
+		if h.to == to {
+			return
+		}
+		s.abandon(h)
+	}
+	r.pending[sub] = false
+	holder := x.find(r.state[sub])
+	replica := s.replica(stage)
+	switch {
+	case r.state[sub] == 0 || r.state[sub] == worker:
+		r.conn[sub] = to
+		if to != noConn {
+			r.state[sub] = worker
+		}
+	case to == noConn: // whoever has it goes on
+		r.conn[sub] = holder
+	case !s.conns.all[to].forgetting() && holder != noConn && r.held[sub] == 0 && !replica.Knows(sub): // there is nothing to hand off
+		r.conn[sub], r.state[sub] = to, worker
+		if holder != noConn {
+			s.release(holder, sub)
+		}
+	default:
+		r.conn[sub], r.next[sub], r.pending[sub] = holder, to, true
+		s.handoffs.pending++
+		return
+	}
+	if r.conn[sub] != noConn && r.waiting[sub].n > 0 {
+		s.dispatchWaiting(stage, sub)
+	}
+}
+
+// poolOf is the stage that slot i is in, among all chains'.
+func (s *Shard) poolOf(i uint32) int {
+	sl := &s.slots.s[i]
+	return s.cfg.Chains[sl.chain].First + int(sl.stage)
+}
+
+// isHolder reports whether worker has sub: only then what it says of that sub-flow's flows counts.
+func (r *stageRoutes) isHolder(worker uint32, sub uint16, _ *[6]uint64) bool {
+	return r.state[sub] == worker
 }

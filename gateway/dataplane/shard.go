@@ -29,7 +29,9 @@ type Shard struct {
 	steering   steering
 	flows      *flowtable.Table
 	slots      *slotTable
-	unassigned queue // slots that wait for their sub-flow to have a worker
+	unassigned int // slots that wait for their sub-flow to have a worker
+	handoffs   handoffs
+	layout     *Layout // of the configuration that was adopted last; nil: that of cfg
 	placement  *Placement
 	routes     routes
 	conns      connections
@@ -52,13 +54,12 @@ func NewShard(id int, cfg Config, q Queue, hooks Hooks) (*Shard, error) {
 	}
 	s := &Shard{
 		cfg: cfg, hooks: hooks.withDefaults(), id: id, clock: newClock(),
-		ports:      newPorts(q.Ports, cfg.Slots),
-		space:      flowSpace{chains: cfg.Chains, seed: cfg.Seed, shard: id, shards: 1},
-		flows:      flowtable.New(flowtable.Config{Flows: cfg.Flows, IdleNS: cfg.FlowIdle.Nanoseconds(), Seed: cfg.Seed}),
-		slots:      newSlotTable(cfg.Slots),
-		unassigned: newQueue(),
-		routes:     newRoutes(len(cfg.Stages)),
-		conns:      newConnections(cfg.Slots),
+		ports:  newPorts(q.Ports, cfg.Slots),
+		space:  flowSpace{chains: cfg.Chains, seed: cfg.Seed, shard: id, shards: 1},
+		flows:  flowtable.New(flowtable.Config{Flows: cfg.Flows, IdleNS: cfg.FlowIdle.Nanoseconds(), Seed: cfg.Seed}),
+		slots:  newSlotTable(cfg.Slots),
+		routes: newRoutes(len(cfg.Stages)),
+		conns:  newConnections(cfg.Slots),
 	}
 	var err error
 	if s.poller, err = newPoller(); err != nil {

@@ -123,7 +123,7 @@ func TestReplayAfterDeath(t *testing.T) {
 	}
 }
 
-// A worker that is placed no more is left like one that died.
+// What a worker that is placed no more has not answered when it is disconnected goes to its successor.
 func TestReplayAfterPlacement(t *testing.T) {
 	r := newRig(t, nil)
 	a, b := newFakeLink(t, 1, 100), newFakeLink(t, 2, 100)
@@ -134,6 +134,7 @@ func TestReplayAfterPlacement(t *testing.T) {
 	r.ports[0].in = [][]byte{udp(5, false, 0), udp(5, false, 1)}
 	r.turn(1)
 	r.place(2, 2)
+	r.s.Disconnect(1, "replaced")
 	r.turn(1)
 	if !a.closed || len(b.refs) != 2 {
 		t.Fatalf("old connection closed: %v; the successor has %d packets, expected 2", a.closed, len(b.refs))

@@ -54,6 +54,7 @@ func TestNoInjectionForASettledPacket(t *testing.T) {
 	late, prompt := l.refs[0], l.refs[1]
 	i, _ := r.s.slots.get(late)
 	r.s.resolve(i, r.s.stopWaiting(i))
+	r.s.conns.reading = 0
 	for _, ref := range []uint64{late, prompt} {
 		r.s.Inject(ref, uint8(ingress.Inside), udp(9, true, 7))
 	}

@@ -45,7 +45,7 @@ func (s *Shard) turn(sleep bool) (worked, more bool) {
 	s.mail.read(s)
 	s.adoptWanted()
 	n := s.readConnections(events)
-	if s.conns.importing > 0 && s.transferAll() {
+	if s.handOff() {
 		n++
 	}
 	full := false

@@ -11,14 +11,18 @@ import (
 // State implements relay.Handler: the delta reaches the replica before any packet that it speaks of leaves.
 func (s *Shard) State(delta []byte) {
 	c := s.conns.answering()
-	if r := s.replica(c.pool); r != nil {
-		r.Apply(c.worker, delta)
-	}
+	s.replica(c.pool).Apply(c.worker, delta, s.routes[c.pool].has)
+}
+
+// asked returns the slot that ref names, if the worker whose answers are handled is still the one that is asked about it.
+func (s *Shard) asked(ref uint64) (uint32, bool) {
+	i, ok := s.slots.get(ref)
+	return i, ok && s.slots.s[i].holder == s.conns.reading
 }
 
 // Rewritten implements relay.Handler: the parked packet becomes what the worker made of it.
 func (s *Shard) Rewritten(ref uint64, what uint8, data []byte) {
-	i, ok := s.slots.get(ref)
+	i, ok := s.asked(ref)
 	if !ok {
 		return
 	}
@@ -44,7 +48,7 @@ func (s *Shard) Rewritten(ref uint64, what uint8, data []byte) {
 // Inject implements relay.Handler: a frame that a function made leaves at once; order binds it to nothing. What a packet caused
 // that has been resolved without its worker is not sent: a reset for a packet that was forwarded would cut a connection.
 func (s *Shard) Inject(ref uint64, side uint8, frame []byte) {
-	if _, ok := s.slots.get(ref); !ok {
+	if _, ok := s.asked(ref); !ok {
 		return
 	}
 	p := &s.led.Ports[side&1]
@@ -70,16 +74,19 @@ func (s *Shard) Verdicts(refs []uint64, verdict uint8) {
 	c.progress = s.clock.now
 	unknown := int(verdict) >= s.cfg.Verdicts
 	for _, ref := range refs {
-		i, ok := s.slots.get(ref)
+		i, ok := s.asked(ref)
 		if !ok {
 			s.led.Late++
 			continue
 		}
-		sl := &s.slots.s[i]
-		switch {
-		case unknown: // the packets wait for its successor, before those that it has not answered
+		if unknown { // the packets wait for its successor, with those that it has not answered
 			c.violation = true
-			s.redispatch(i, true)
+			c.refused = append(c.refused, i)
+			continue
+		}
+		sl := &s.slots.s[i]
+		s.routes[c.pool].held[sl.sub]--
+		switch {
 		case sl.flags&tooLong != 0:
 			s.decide(i, RewriteTooLong)
 		case verdict != 0:

@@ -3,6 +3,7 @@ package replica
 import (
 	"bytes"
 	"encoding/binary"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -15,85 +16,142 @@ type id struct {
 	nf  uint8
 }
 
-func exported(t *testing.T, r *Replica, from []uint32, all bool) (flows map[id][]byte, shared []string) {
+func all(uint32, uint16, *[6]uint64) bool { return true }
+
+// heir is what a successor knows that is told of a sub-flow.
+type heir struct {
+	flows  map[id][]byte
+	shared []string
+}
+
+func (h *heir) hear(t *testing.T, part []byte) {
 	t.Helper()
-	x := r.Export(from, 0, func(*[6]uint64) bool { return all })
-	var got []byte
-	for {
-		part, more := x.Part()
-		if len(part) > PartBytes {
-			t.Fatalf("a part of %d bytes, more: %v", len(part), more)
-		}
-		got = append(got, part...)
-		x.Sent()
-		if !more {
-			break
-		}
-	}
-	flows = map[id][]byte{}
-	in := state.Read(got)
+	in := state.Read(part)
 	var e state.Entry
 	for in.Next(&e) {
-		if e.Kind == state.Shared {
-			shared = append(shared, string(e.Data))
-			continue
+		switch {
+		case e.Kind == state.Shared:
+			h.shared = append(h.shared, string(e.Data))
+		case e.Kind == state.Gone:
+			maps.DeleteFunc(h.flows, func(k id, _ []byte) bool { return k.key == e.Key })
+		case len(e.Data) == 0:
+			delete(h.flows, id{e.Key, e.NF})
+		default:
+			h.flows[id{e.Key, e.NF}] = bytes.Clone(e.Data)
 		}
-		if _, twice := flows[id{e.Key, e.NF}]; twice {
-			t.Fatal("an entry was told twice")
-		}
-		flows[id{e.Key, e.NF}] = bytes.Clone(e.Data)
 	}
 	if in.Err() != nil {
 		t.Fatal(in.Err())
 	}
-	return flows, shared
 }
 
-// Random deltas against a Go map. With little memory the replica may know less than the map, as much as it counted, and nothing wrong.
+// exported is all that is known of sub-flow sub, and the shared state of worker from.
+func exported(t *testing.T, r *Replica, sub uint16, from, to uint32) (flows map[id][]byte, shared []string) {
+	t.Helper()
+	h := heir{flows: map[id][]byte{}}
+	c := r.Copy(sub)
+	for !c.AtEnd() {
+		h.hear(t, c.Next(nil, 1000))
+	}
+	c.End()
+	for x, more := r.Legacy(from, to), true; more; {
+		var part []byte
+		part, more = x.Next(nil, 1000)
+		h.hear(t, part)
+	}
+	return h.flows, h.shared
+}
+
+// Random deltas against a Go map for each sub-flow, while sub-flows are copied a part at a time: who has read to the end knows what the
+// map does. With little memory the replica may know less than the map, as much as it counted, and nothing wrong.
 func TestAgainstModel(t *testing.T) {
+	const subs = 7
 	for _, size := range []int{MinBytes, 8 << 20} {
 		for seed := range uint64(5) {
 			rng := rand.New(rand.NewPCG(seed, 1))
-			r, err := New(Config{Bytes: size, Seed: seed, OneWorker: true})
+			r, err := New(Config{Bytes: size, Seed: seed})
 			if err != nil {
 				t.Fatal(err)
 			}
-			model := map[id][]byte{}
-			for range 4000 {
+			model := [subs]map[id][]byte{}
+			copies, heirs := [subs]*Copy{}, [subs]heir{}
+			for i := range model {
+				model[i] = map[id][]byte{}
+			}
+			compared := 0
+			for range 6000 {
 				var delta []byte
 				for range rng.IntN(8) {
 					e := state.Entry{Kind: state.Flow, NF: uint8(rng.IntN(3)), Key: [6]uint64{rng.Uint64N(900), 7}}
+					e.Sub = uint16(e.Key[0] % subs)
+					m := model[e.Sub]
 					switch x := rng.IntN(20); {
 					case x == 0:
 						e.Kind, e.NF = state.Gone, 0
 						for nf := range uint8(3) {
-							delete(model, id{e.Key, nf})
+							delete(m, id{e.Key, nf})
 						}
 					case x == 1:
-						delete(model, id{e.Key, e.NF})
+						delete(m, id{e.Key, e.NF})
 					default:
 						e.Data = make([]byte, 1+rng.IntN(300))
 						for i := range e.Data {
 							e.Data[i] = byte(rng.Uint32())
 						}
-						model[id{e.Key, e.NF}] = e.Data
+						m[id{e.Key, e.NF}] = e.Data
 					}
 					delta = state.Append(delta, &e)
 				}
-				r.Apply(1, delta)
-			}
-			got, _ := exported(t, r, []uint32{1}, false)
-			for k, v := range got {
-				if !bytes.Equal(model[k], v) {
-					t.Fatalf("size %d, seed %d: flow %v is %x, want %x", size, seed, k, v, model[k])
+				r.Apply(1, delta, all)
+				sub := rng.IntN(subs)
+				c, h := copies[sub], &heirs[sub]
+				switch {
+				case c == nil:
+					copies[sub], *h = r.Copy(uint16(sub)), heir{flows: map[id][]byte{}}
+				case rng.IntN(40) == 0: // it is over: the rest at once
+					for !c.AtEnd() {
+						h.hear(t, c.Next(nil, 2000))
+					}
+					c.End()
+					copies[sub] = nil
+					for k, v := range model[sub] {
+						if got, ok := h.flows[k]; !bytes.Equal(got, v) && (ok || r.Stats().Evicted == 0) {
+							t.Fatalf("size %d, seed %d: the heir knows %x of flow %v, expected %x", size, seed, got, k, v)
+						}
+					}
+					for k := range h.flows {
+						if _, ok := model[sub][k]; !ok {
+							t.Fatalf("size %d, seed %d: the heir knows flow %v, which is no more", size, seed, k)
+						}
+					}
+					compared++
+				default:
+					h.hear(t, c.Next(nil, 1+rng.IntN(3000)))
 				}
 			}
-			st := r.Stats()
-			if int(st.Entries) != len(got) || len(got) < len(model) && st.Evicted == 0 || st.Damaged != 0 {
-				t.Fatalf("size %d, seed %d: %d told of %d, %+v", size, seed, len(got), len(model), st)
+			if compared < 20 {
+				t.Errorf("%d copies were compared", compared)
 			}
-			if size > MinBytes && len(got) != len(model) {
-				t.Fatalf("seed %d: %d entries of %d with room for all", seed, len(got), len(model))
+			known, told := 0, 0
+			for sub := range model {
+				if c := copies[sub]; c != nil {
+					c.End()
+				}
+				got, _ := exported(t, r, uint16(sub), 0, 0)
+				for k, v := range got {
+					if !bytes.Equal(model[sub][k], v) {
+						t.Fatalf("size %d, seed %d: flow %v is %x, want %x", size, seed, k, v, model[sub][k])
+					}
+				}
+				known += len(model[sub])
+				told += len(got)
+			}
+			st := r.Stats()
+			if int(st.Entries) != told || told < known && st.Evicted == 0 || st.Damaged != 0 {
+				t.Fatalf("size %d, seed %d: %d told of %d, %+v", size, seed, told, known, st)
+			}
+			if size > MinBytes && told != known {
+				t.Fatalf("seed %d: %d entries of %d with room for all", seed, told, known)
 			}
 			if st.Bytes > uint64(size) {
 				t.Fatalf("%d bytes in use of %d", st.Bytes, size)
@@ -102,68 +160,85 @@ func TestAgainstModel(t *testing.T) {
 	}
 }
 
+// What a worker says of flows that it has no say in changes nothing.
+func TestOnlyWhoHasASubFlowIsHeard(t *testing.T) {
+	r, _ := New(Config{Bytes: MinBytes})
+	has := func(worker uint32, sub uint16, _ *[6]uint64) bool { return worker == uint32(sub) }
+	entry := func(kind state.Kind, sub uint16, data string) []byte {
+		return state.Append(nil, &state.Entry{Kind: kind, Sub: sub, Key: [6]uint64{uint64(sub)}, Data: []byte(data)})
+	}
+	r.Apply(1, entry(state.Flow, 1, "mine"), has)
+	r.Apply(2, entry(state.Flow, 1, "forged"), has)
+	r.Apply(2, entry(state.Gone, 1, ""), has)
+	r.Apply(2, entry(state.Flow, SubFlows, "nowhere"), has)
+	r.Apply(2, state.Append(nil, &state.Entry{Kind: state.Gone, Sub: 2, Key: [6]uint64{1}}), has) // its own sub-flow, another's flow
+	flows, _ := exported(t, r, 1, 0, 0)
+	if len(flows) != 1 || string(flows[id{[6]uint64{1}, 0}]) != "mine" || r.Stats().Refused != 3 {
+		t.Errorf("%v is known after forgeries, and %d were refused; expected the first worker's word, and 3", flows, r.Stats().Refused)
+	}
+}
+
 func TestSharedReachesOneSuccessorOnce(t *testing.T) {
 	r, _ := New(Config{Bytes: MinBytes})
 	for _, d := range []string{"a", "b"} {
-		r.Apply(1, state.Append(nil, &state.Entry{Kind: state.Shared, Data: []byte(d)}))
+		r.Apply(1, state.Append(nil, &state.Entry{Kind: state.Shared, Data: []byte(d)}), all)
 	}
-	r.Apply(2, state.Append(nil, &state.Entry{Kind: state.Shared, Data: []byte("other")}))
-	r.Inherit([]uint32{1}, 3)
-	r.Apply(3, state.Append(nil, &state.Entry{Kind: state.Shared, Data: []byte("c")}))
-	if _, got := exported(t, r, []uint32{3}, false); len(got) != 3 || got[0] != "a" || got[2] != "c" {
-		t.Errorf("told %q, want a b c", got)
+	r.Apply(2, state.Append(nil, &state.Entry{Kind: state.Shared, Data: []byte("other")}), all)
+	if _, got := exported(t, r, 0, 1, 3); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("the first heir is told %q, want a b", got)
 	}
-	if _, got := exported(t, r, []uint32{1}, true); len(got) != 0 {
+	r.Apply(3, state.Append(nil, &state.Entry{Kind: state.Shared, Data: []byte("c")}), all)
+	if _, got := exported(t, r, 0, 1, 4); len(got) != 0 {
 		t.Errorf("a second heir is told %q", got)
+	}
+	if _, got := exported(t, r, 0, 3, 5); !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Errorf("the heir's heir is told %q, want a b c", got)
 	}
 }
 
 // What was known of a function that was taken away does not come back with the next one in its place; the others' goes on.
 func TestKeep(t *testing.T) {
-	r, _ := New(Config{Bytes: MinBytes, OneWorker: true})
+	r, _ := New(Config{Bytes: MinBytes})
 	tell := func(who string) {
 		var d []byte
 		for nf := range uint8(2) {
 			d = state.Append(d, &state.Entry{Kind: state.Flow, NF: nf, Key: [6]uint64{7}, Data: []byte(who)})
 			d = state.Append(d, &state.Entry{Kind: state.Shared, NF: nf, Data: []byte(who + string('0'+nf))})
 		}
-		r.Apply(1, d)
+		r.Apply(1, d, all)
 	}
 	tell("a")
 	r.Keep(1)
 	tell("b") // a worker that goes
 	r.Keep(2)
-	flows, shared := exported(t, r, []uint32{1}, false)
+	flows, shared := exported(t, r, 0, 1, 1)
 	if len(flows) != 1 || string(flows[id{[6]uint64{7}, 0}]) != "b" || !slices.Equal(shared, []string{"a0", "b0"}) {
 		t.Errorf("flows %v, shared %q; expected those of function 0 alone", flows, shared)
 	}
 	tell("c")
-	flows, shared = exported(t, r, []uint32{1}, false)
+	flows, shared = exported(t, r, 0, 1, 1)
 	if len(flows) != 2 || string(flows[id{[6]uint64{7}, 1}]) != "c" || !slices.Equal(shared, []string{"a0", "b0", "c0", "c1"}) {
 		t.Errorf("flows %v, shared %q; expected those of both functions", flows, shared)
 	}
 }
 
-// Deltas that are given up for room while they are told, part by part, are not told; those that come meanwhile are not of this export.
+// Deltas that are given up for room while they are told, part by part, are not told; those that come meanwhile are not of this legacy.
 func TestSharedIsGivenUpWhileItIsTold(t *testing.T) {
-	r, _ := New(Config{Bytes: 8 << 20, OneWorker: true})
+	r, _ := New(Config{Bytes: 8 << 20})
 	n := uint32(0)
 	tell := func(worker uint32) {
 		data := make([]byte, 1000)
 		binary.LittleEndian.PutUint32(data, n)
 		n++
-		r.Apply(worker, state.Append(nil, &state.Entry{Kind: state.Shared, Data: data}))
+		r.Apply(worker, state.Append(nil, &state.Entry{Kind: state.Shared, Data: data}), all)
 	}
 	for range 400 {
 		tell(1)
 	}
-	x := r.Export([]uint32{1}, 2, func(*[6]uint64) bool { return false })
+	x := r.Legacy(1, 2)
 	var got []byte
 	for parts, more := 0, true; more; parts++ {
-		var part []byte
-		part, more = x.Part()
-		got = append(got, part...)
-		x.Sent()
+		got, more = x.Next(got, PartBytes)
 		if parts == 1 {
 			for range 300 { // 500 have room
 				tell(3)
@@ -184,16 +259,42 @@ func TestSharedIsGivenUpWhileItIsTold(t *testing.T) {
 	}
 }
 
+func TestForget(t *testing.T) {
+	r, _ := New(Config{Bytes: MinBytes})
+	tell := func(flow uint64, data string) {
+		d := state.Append(nil, &state.Entry{Kind: state.Flow, Key: [6]uint64{flow}, Data: []byte(data)})
+		r.Apply(1, state.Append(d, &state.Entry{Kind: state.Shared, Data: []byte(data)}), all)
+	}
+	for i := range uint64(2000) {
+		tell(i, "x")
+	}
+	evicted := r.Stats().Evicted
+	r.Forget()
+	if s := r.Stats(); s.Entries != 0 || s.Bytes != 0 || s.Evicted != evicted || evicted == 0 {
+		t.Errorf("%+v behind Forget, %d had been evicted", s, evicted)
+	}
+	tell(5, "again")
+	if flows, shared := exported(t, r, 0, 1, 1); len(flows) != 1 || len(shared) != 1 {
+		t.Errorf("%d flows and %d deltas behind Forget, expected one each", len(flows), len(shared))
+	}
+}
+
 func TestNoAllocation(t *testing.T) {
-	r, _ := New(Config{Bytes: MinBytes, OneWorker: true})
+	r, _ := New(Config{Bytes: MinBytes})
 	n := uint64(0)
 	delta := state.Append(nil, &state.Entry{Kind: state.Flow, Key: [6]uint64{1}, Data: make([]byte, 100)})
 	delta = state.Append(delta, &state.Entry{Kind: state.Shared, Data: make([]byte, 30)})
-	r.Apply(1, delta)
+	r.Apply(1, delta, all)
+	buf := make([]byte, 0, PartBytes)
 	if a := testing.AllocsPerRun(5000, func() {
 		n++
-		delta[10], delta[11] = byte(n), byte(n>>8)
-		r.Apply(1, delta)
+		delta[12], delta[13] = byte(n), byte(n>>8)
+		r.Apply(1, delta, all)
+		if n%100 == 0 {
+			c := r.Copy(0)
+			buf = c.Next(buf[:0], PartBytes)
+			c.End()
+		}
 	}); a != 0 {
 		t.Errorf("%v allocations a delta", a)
 	}

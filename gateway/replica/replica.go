@@ -2,15 +2,17 @@
 // verdicts replaces what it speaks of, before the packets it speaks of leave. So a replica is always the state after the last packet
 // released, and a worker that takes over starts from there.
 //
-// A Replica is of one shard and one stage and is used by that shard's thread alone. It knows entries and keys, and nothing of what is in
-// them. Its memory is fixed when it is made; when it is full, the state told longest ago goes first, and is counted. Workers tell
+// A Replica is of one shard and one stage and is used by that shard's thread alone. It knows entries, keys and sub-flows, and nothing of what
+// is in them. Its memory is fixed when it is made; when it is full, the state told longest ago goes first, and is counted. Workers tell
 // live flows again every quarter of their idle time, at most every five minutes, so what goes first is what has been quiet.
+//
+// A successor is given state by sub-flow (copy.go).
 //
 // # Shared state
 //
 // What a function keeps across flows (counters, buckets of limits) comes as deltas that only the function can merge. They are
-// kept in order, and a successor gets those of the workers whose sub-flows it takes, with what these had
-// inherited: each delta reaches one living worker, once, so sums over workers stay right. Their room is a sixteenth of the replica's
+// kept in order, and when a worker has gone one successor gets its deltas, with what it had inherited (Legacy): each delta reaches one
+// living worker, once, so sums over workers stay right. Their room is a sixteenth of the replica's
 // memory; when it is used up, the oldest go: limits, which live in the newest ones, survive; a successor's counters then start later.
 package replica
 
@@ -21,19 +23,19 @@ import (
 	"github.com/granule-nf/granule/lambdaworker/state"
 )
 
+// SubFlows is how many sub-flows a stage has.
+const SubFlows = 4096
+
 // Bounds of Config.Bytes.
 const (
-	MinBytes = 64 << 10
-	MaxBytes = 256 << 20 // a worker takes over no more at once
+	MinBytes = 128 << 10
+	MaxBytes = 256 << 20
 )
 
 // Config sizes a replica.
 type Config struct {
 	Bytes int    // memory in all, MinBytes to MaxBytes; it is reserved at once, and used as entries come
 	Seed  uint64 // keeps senders from aiming flows at one bucket
-	// OneWorker says that a key is never known to two workers at once: sub-flows are those of keys. Else a worker may have taken over
-	// more than it needed, and when it forgets a flow, that of another worker stays.
-	OneWorker bool
 }
 
 // Stats are the counters of a replica.
@@ -42,6 +44,7 @@ type Stats struct {
 	Entries uint64 // of flows, one a function
 	Evicted uint64 // entries given up for room, of flows and of shared state
 	Damaged uint64 // deltas that could not be read to their end
+	Refused uint64 // entries of flows that their worker has no say in
 }
 
 // forHomes derives the index's seed: Config.Seed may be the one that chooses a flow's sub-flow, and with it the shard whose replica this
@@ -51,11 +54,11 @@ const forHomes = 1
 // Replica is the state of one stage's workers as one shard knows it.
 type Replica struct {
 	store
-	oneWorker bool
 	log       ring
 	functions int                  // that the stage has; of others nothing is taken in
 	since     [maxFunctions]uint64 // place from which on a function's deltas of shared state count
 	damaged   uint64
+	refused   uint64
 	entry     state.Entry // of the delta at hand
 }
 
@@ -64,14 +67,17 @@ func New(cfg Config) (*Replica, error) {
 	if cfg.Bytes < MinBytes || cfg.Bytes > MaxBytes {
 		return nil, fmt.Errorf("replica: %d bytes of memory; %d to %d are possible", cfg.Bytes, MinBytes, MaxBytes)
 	}
-	return &Replica{store: newStore(cfg.Bytes-cfg.Bytes/16, flowhash.Derive(cfg.Seed, forHomes)), oneWorker: cfg.OneWorker, log: ring{data: make([]byte, cfg.Bytes/16)}, functions: maxFunctions}, nil
+	shared := cfg.Bytes / 16
+	r := &Replica{store: newStore(cfg.Bytes-shared, flowhash.Derive(cfg.Seed, forHomes)), log: ring{data: make([]byte, shared)}, functions: maxFunctions}
+	r.copies = make([]Copy, Copies)
+	return r, nil
 }
 
-// Forget empties the replica; what has been counted stays counted.
+// Forget empties the replica; what has been counted stays counted. No copy is being made.
 func (r *Replica) Forget() {
-	evicted := r.evicted
+	evicted, copies := r.evicted, r.copies
 	r.store = newStore(r.size, r.seed)
-	r.evicted = evicted
+	r.evicted, r.copies = evicted, copies
 	r.log.drop(r.log.used)
 }
 
@@ -88,21 +94,21 @@ func (r *Replica) Keep(n int) {
 	}
 }
 
-// Apply takes in a delta that worker told. It allocates nothing, but for the first entry of a worker.
-func (r *Replica) Apply(worker uint32, delta []byte) {
+// Apply takes in a delta that worker told. Of flows only those count that has says it has. It allocates nothing.
+func (r *Replica) Apply(worker uint32, delta []byte, has func(worker uint32, sub uint16, key *[6]uint64) bool) {
 	in, e := state.Read(delta), &r.entry
-	o := r.ownerOf(worker)
 	for at := 0; in.Next(e); at = in.Offset() {
-		if int(e.NF) >= r.functions {
-			continue
-		}
-		switch e.Kind {
-		case state.Gone:
-			r.gone(&e.Key, o)
-		case state.Flow:
-			r.put(e, o)
-		case state.Shared:
-			r.share(o, e.NF, delta[at:in.Offset()])
+		switch {
+		case e.Kind == state.Shared:
+			if int(e.NF) < r.functions {
+				r.share(worker, e.NF, delta[at:in.Offset()])
+			}
+		case e.Sub >= SubFlows || !has(worker, e.Sub, &e.Key):
+			r.refused++
+		case e.Kind == state.Gone:
+			r.gone(e)
+		case int(e.NF) < r.functions:
+			r.put(e)
 		}
 	}
 	e.Data = nil // it is the caller's
@@ -111,10 +117,11 @@ func (r *Replica) Apply(worker uint32, delta []byte) {
 	}
 }
 
-func (r *Replica) gone(key *[6]uint64, o uint16) {
-	for i, ok := r.first(key); ok; i, ok = r.following(i, key) {
-		rec := &r.records[r.slots[i]-1]
-		if r.oneWorker || r.owners[rec.owner].worker == r.owners[o].worker {
+// gone forgets all that is known of a flow, in the sub-flow of which it is said.
+func (r *Replica) gone(e *state.Entry) {
+	r.forgotten(e)
+	for i, ok := r.first(&e.Key); ok; i, ok = r.following(i, &e.Key) {
+		if r.records[r.slots[i]-1].sub == e.Sub {
 			r.remove(i)
 			i-- // removing moves later slots of the run back
 		}
@@ -123,6 +130,6 @@ func (r *Replica) gone(key *[6]uint64, o uint16) {
 
 // Stats returns the counters.
 func (r *Replica) Stats() Stats {
-	return Stats{Entries: uint64(r.live), Evicted: r.evicted + r.log.evicted, Damaged: r.damaged,
+	return Stats{Entries: uint64(r.live), Evicted: r.evicted + r.log.evicted, Damaged: r.damaged, Refused: r.refused,
 		Bytes: uint64(r.live)*recordBytes + uint64(r.blocksUsed)*blockBytes + uint64(r.log.used)}
 }

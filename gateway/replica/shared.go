@@ -1,8 +1,11 @@
 package replica
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
-// ring holds deltas of shared state, oldest first, each behind its length and its owner.
+// ring holds deltas of shared state, oldest first, each behind its length, its worker and its function.
 type ring struct {
 	data    []byte
 	at      int // where the oldest begins
@@ -11,11 +14,11 @@ type ring struct {
 	evicted uint64
 }
 
-// deltaHead is what stands before each delta: its length u32, its owner u16, its function u8.
-const deltaHead = 7
+// deltaHead is what stands before each delta: its length u32, its worker u32, its function u8.
+const deltaHead = 9
 
 // share keeps one entry of function nf's shared state as it came.
-func (r *Replica) share(o uint16, nf uint8, entry []byte) {
+func (r *Replica) share(worker uint32, nf uint8, entry []byte) {
 	l := &r.log
 	need := deltaHead + len(entry)
 	if need > len(l.data) {
@@ -23,25 +26,23 @@ func (r *Replica) share(o uint16, nf uint8, entry []byte) {
 		return
 	}
 	for l.used+need > len(l.data) {
-		size, owner, _ := l.head(0)
+		size, _, _ := l.head(0)
 		l.drop(deltaHead + size)
 		l.evicted++
-		r.owners[owner].holds--
 	}
 	var head [deltaHead]byte
 	binary.LittleEndian.PutUint32(head[:], uint32(len(entry)))
-	binary.LittleEndian.PutUint16(head[4:], o)
-	head[6] = nf
+	binary.LittleEndian.PutUint32(head[4:], worker)
+	head[8] = nf
 	l.copyIn(head[:])
 	l.copyIn(entry)
-	r.owners[o].holds++
 }
 
-// head returns the length, the owner and the function of the delta from bytes behind the oldest.
-func (l *ring) head(from int) (size int, owner uint16, nf uint8) {
+// head returns the length, the worker and the function of the delta from bytes behind the oldest.
+func (l *ring) head(from int) (size int, worker uint32, nf uint8) {
 	var head [deltaHead]byte
 	l.copyOut(head[:], from)
-	return int(binary.LittleEndian.Uint32(head[:])), binary.LittleEndian.Uint16(head[4:]), head[6]
+	return int(binary.LittleEndian.Uint32(head[:])), binary.LittleEndian.Uint32(head[4:]), head[8]
 }
 
 // drop takes the oldest n bytes out.
@@ -67,19 +68,46 @@ func (l *ring) copyOut(b []byte, from int) {
 	copy(b[n:], l.data)
 }
 
-// appendShared appends deltas from place x.delta on, up to PartBytes and one more, and moves x.delta behind them.
-func (x *Export) appendShared(dst []byte) []byte {
+// Legacy is the shared state that a worker leaves, on its way to the one that inherits it.
+type Legacy struct {
+	r        *Replica
+	from, to uint32
+	at, end  uint64
+}
+
+// Legacy begins to tell worker to what worker from has told of shared state, with what that one had inherited. From has told its last.
+func (r *Replica) Legacy(from, to uint32) Legacy {
+	return Legacy{r: r, from: from, to: to, at: r.log.gone, end: r.log.end()}
+}
+
+// scan is how many deltas are looked at for a part: what is asked for may be few of many, and the asker has other things to do.
+const scan = 4096
+
+// Next appends whole entries of up to limit bytes, or one that is longer, and reports whether more follow. What it has appended belongs to
+// the heir: nobody else is told of it.
+func (x *Legacy) Next(dst []byte, limit int) (part []byte, more bool) {
 	l := &x.r.log
-	x.delta = max(x.delta, l.gone) // the oldest may have been evicted meanwhile
-	for n := 0; n < scan && x.delta < x.deltas && len(dst) < PartBytes; n++ {
-		from := int(x.delta - l.gone)
-		size, owner, nf := l.head(from)
-		if w := x.r.owners[owner].worker; w != x.to && isOne(x.from, w) && x.delta >= x.r.since[nf] {
-			start := len(dst)
-			dst = append(dst, make([]byte, size)...)
-			l.copyOut(dst[start:], from+deltaHead)
+	x.at = max(x.at, l.gone) // the oldest may have been evicted meanwhile
+	start := len(dst)
+	for n := 0; n < scan && x.at < x.end; n++ {
+		from := int(x.at - l.gone)
+		size, worker, nf := l.head(from)
+		if worker == x.from && x.at >= x.r.since[nf] {
+			if len(dst) > start && len(dst)-start+size > limit {
+				return dst, true
+			}
+			at := len(dst)
+			dst = slices.Grow(dst, size)[:at+size]
+			l.copyOut(dst[at:], from+deltaHead)
 		}
-		x.delta += uint64(deltaHead + size)
+		if worker == x.from {
+			var name [4]byte
+			binary.LittleEndian.PutUint32(name[:], x.to)
+			for i, b := range name {
+				l.data[(l.at+from+4+i)%len(l.data)] = b
+			}
+		}
+		x.at += uint64(deltaHead + size)
 	}
-	return dst
+	return dst, x.at < x.end
 }

@@ -21,10 +21,11 @@ type record struct {
 	key          [6]uint64
 	seen         int64
 	older, newer uint32 // in the order of last told
+	back, ahead  uint32 // the same among those of its sub-flow
 	data         uint32 // first block
 	size         uint32
 	version      uint16
-	owner        uint16
+	sub          uint16
 	epoch        uint16 // of its function
 	nf           uint8
 	used         bool
@@ -40,9 +41,7 @@ const (
 // store holds records in an index of linear probing, and their data in blocks. It holds no pointers, and its size is fixed.
 type store struct {
 	seed       uint64
-	size       int // bytes it was made of
-	owners     []owner
-	last       uint16   // owner that told last
+	size       int      // bytes it was made of
 	slots      []uint32 // record + 1; 0 is empty. At most half full
 	mask       uint32
 	records    []record
@@ -56,16 +55,28 @@ type store struct {
 	blocksUsed int
 	oldest     uint32
 	newest     uint32
+	subs       []subFlow
+	copies     []Copy // in use or not
 	live       int
 	evicted    uint64
 	epochs     [maxFunctions]uint16 // of each function: records of an earlier one are forgotten, and go when they are the oldest
+}
+
+// subFlow is the list of a sub-flow's records, in the order of last told.
+type subFlow struct {
+	oldest, newest uint32
+	copy           uint16 // index + 1 of the copy that is made of it
 }
 
 func newStore(bytes int, seed uint64) store {
 	n := bytes / perEntry
 	slots := 1 << bits.Len(uint(2*n-1))
 	blocks := (bytes - n*int(unsafe.Sizeof(record{})) - 4*slots) / int(blockBytes)
-	return store{seed: seed, size: bytes, slots: make([]uint32, slots), mask: uint32(slots - 1), records: make([]record, n), freeRecord: none,
+	subs := make([]subFlow, SubFlows)
+	for i := range subs {
+		subs[i] = subFlow{oldest: none, newest: none}
+	}
+	return store{seed: seed, subs: subs, size: bytes, slots: make([]uint32, slots), mask: uint32(slots - 1), records: make([]record, n), freeRecord: none,
 		blocks: make([]block, blocks), next: make([]uint32, blocks), freeBlock: none, blocksFree: blocks, oldest: none, newest: none}
 }
 
@@ -84,12 +95,13 @@ func (s *store) following(i uint32, key *[6]uint64) (slot uint32, ok bool) {
 }
 
 // put replaces what is known of e's key and function by e. No data is no state.
-func (s *store) put(e *state.Entry, owner uint16) {
+func (s *store) put(e *state.Entry) {
 	i, ok := s.first(&e.Key)
 	for ok && s.records[s.slots[i]-1].nf != e.NF {
 		i, ok = s.following(i, &e.Key)
 	}
 	if len(e.Data) == 0 {
+		s.forgotten(e)
 		if ok {
 			s.remove(i)
 		}
@@ -97,7 +109,8 @@ func (s *store) put(e *state.Entry, owner uint16) {
 	}
 	need := (len(e.Data) + blockData - 1) / blockData
 	if need > len(s.blocks) {
-		if ok { // what was known is no longer true
+		s.forgotten(e) // what was known is no longer true
+		if ok {
 			s.remove(i)
 		}
 		s.evicted++
@@ -106,8 +119,8 @@ func (s *store) put(e *state.Entry, owner uint16) {
 	if ok {
 		rec := s.slots[i] - 1
 		if r := &s.records[rec]; (int(r.size)+blockData-1)/blockData == need {
-			s.fill(rec, e, owner) // the common case: the same blocks again
 			s.unlink(rec)
+			s.fill(rec, e) // the common case: the same blocks again
 			s.link(rec)
 			return
 		}
@@ -119,9 +132,7 @@ func (s *store) put(e *state.Entry, owner uint16) {
 	rec := s.takeRecord()
 	r := &s.records[rec]
 	r.key, r.nf, r.used, r.data = e.Key, e.NF, true, s.takeBlocks(need)
-	s.owners[owner].holds++
-	r.owner = owner
-	s.fill(rec, e, owner)
+	s.fill(rec, e)
 	s.link(rec)
 	s.live++
 	i = s.home(&e.Key)
@@ -131,11 +142,9 @@ func (s *store) put(e *state.Entry, owner uint16) {
 	s.slots[i] = rec + 1
 }
 
-func (s *store) fill(rec uint32, e *state.Entry, owner uint16) {
+func (s *store) fill(rec uint32, e *state.Entry) {
 	r := &s.records[rec]
-	s.owners[r.owner].holds--
-	s.owners[owner].holds++
-	r.seen, r.version, r.owner, r.epoch, r.size = e.Seen, e.Version, owner, s.epochs[e.NF], uint32(len(e.Data))
+	r.seen, r.version, r.sub, r.epoch, r.size = e.Seen, e.Version, e.Sub, s.epochs[e.NF], uint32(len(e.Data))
 	b := r.data
 	for data := e.Data; len(data) > 0; b = s.next[b] {
 		data = data[copy(s.blocks[b][:], data):]
@@ -145,7 +154,7 @@ func (s *store) fill(rec uint32, e *state.Entry, owner uint16) {
 // append appends record rec as an entry.
 func (s *store) append(dst []byte, rec uint32, e *state.Entry) []byte {
 	r := &s.records[rec]
-	*e = state.Entry{Kind: state.Flow, NF: r.nf, Version: r.version, Key: r.key, Seen: r.seen}
+	*e = state.Entry{Kind: state.Flow, NF: r.nf, Version: r.version, Sub: r.sub, Key: r.key, Seen: r.seen}
 	start := len(dst)
 	dst = state.Begin(dst, e)
 	data := len(dst)
@@ -171,7 +180,6 @@ func (s *store) remove(i uint32) {
 	rec := s.slots[i] - 1
 	r := &s.records[rec]
 	s.unlink(rec)
-	s.owners[r.owner].holds--
 	s.freeBlocks(r.data, (int(r.size)+blockData-1)/blockData)
 	*r = record{newer: s.freeRecord}
 	s.freeRecord = rec
@@ -235,6 +243,19 @@ func (s *store) link(rec uint32) {
 		s.records[s.newest].newer = rec
 	}
 	s.newest = rec
+	l := &s.subs[r.sub]
+	r.back, r.ahead = l.newest, none
+	if l.newest == none {
+		l.oldest = rec
+	} else {
+		s.records[l.newest].ahead = rec
+	}
+	l.newest = rec
+	if l.copy != 0 {
+		if c := &s.copies[l.copy-1]; c.next == none {
+			c.next = rec
+		}
+	}
 }
 
 func (s *store) unlink(rec uint32) {
@@ -248,6 +269,22 @@ func (s *store) unlink(rec uint32) {
 		s.newest = r.older
 	} else {
 		s.records[r.newer].older = r.older
+	}
+	l := &s.subs[r.sub]
+	if l.copy != 0 {
+		if c := &s.copies[l.copy-1]; c.next == rec {
+			c.next = r.ahead
+		}
+	}
+	if r.back == none {
+		l.oldest = r.ahead
+	} else {
+		s.records[r.back].ahead = r.ahead
+	}
+	if r.ahead == none {
+		l.newest = r.back
+	} else {
+		s.records[r.ahead].back = r.back
 	}
 }
 

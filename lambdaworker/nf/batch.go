@@ -30,6 +30,7 @@ type Packet struct {
 	NewFlow bool       // its flow was not in the table before
 	Flow    uint32     // handle of its flow as it is at the function's place, below Batch.Flows.Cap(), or NoFlow
 	Key     packet.Key // of the same; set where a function of that plane wants it
+	Sub     uint16     // sub-flow that it belongs to at the gateway; 0 on a capture
 	Time    int64      // when the gateway received it, ns since the Unix epoch
 	Number  uint64     // its number in the capture, from 1; 0 on live traffic
 }

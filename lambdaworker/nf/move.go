@@ -13,7 +13,7 @@ import (
 // replica before the batch's packets leave.
 func (p *Pipeline) AppendDelta(dst []byte) []byte {
 	for i := range p.gone {
-		dst = state.Append(dst, &state.Entry{Kind: state.Gone, Key: p.gone[i]})
+		dst = state.Append(dst, &state.Entry{Kind: state.Gone, Sub: p.gone[i].sub, Key: p.gone[i].key})
 	}
 	p.gone = p.gone[:0]
 	for i, f := range p.nfs {
@@ -45,7 +45,7 @@ func (p *Pipeline) AppendDelta(dst []byte) []byte {
 }
 
 func (p *Pipeline) appendFlow(dst []byte, i int, s FlowState, flow uint32, empty bool) []byte {
-	e := state.Entry{Kind: state.Flow, NF: uint8(i), Version: s.StateVersion(), Key: *p.flows.Key(flow), Seen: p.flows.Seen(flow)}
+	e := state.Entry{Kind: state.Flow, NF: uint8(i), Version: s.StateVersion(), Sub: p.subs[flow], Key: *p.flows.Key(flow), Seen: p.flows.Seen(flow)}
 	start := len(dst)
 	dst = state.Begin(dst, &e)
 	data := len(dst)
@@ -131,7 +131,7 @@ func (p *Pipeline) applyFlow(e *state.Entry, name string, s FlowState) error {
 	if flow == state.None {
 		return fmt.Errorf("%s: no room for a flow", name)
 	}
-	p.exported[flow] = e.Seen
+	p.exported[flow], p.subs[flow] = e.Seen, e.Sub
 	if len(e.Data) == 0 {
 		s.ForgetFlow(flow)
 		return nil

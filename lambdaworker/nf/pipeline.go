@@ -34,10 +34,12 @@ type Pipeline struct {
 	spare      int // handles that no confirmed flow has, so that what is dropped pushes nobody out
 	confirmers []Confirmer
 
-	made   packet.Info  // of a frame that a function makes
-	faults []fault      // one per NF
-	gone   []packet.Key // flows that the table forgot during this batch
-	swept  int64        // until when the table has been swept
+	sub    uint16      // of packets that are added
+	subs   []uint16    // by flow: its sub-flow
+	made   packet.Info // of a frame that a function makes
+	faults []fault     // one per NF
+	gone   []gone      // flows that the table forgot during this batch
+	swept  int64       // until when the table has been swept
 	over   func(flow uint32) bool
 	moving bool // flows are forgotten because they moved away, which is no news
 
@@ -55,7 +57,7 @@ type dirty struct {
 
 // NewPipeline makes a pipeline of functions that were set up with flows.
 func NewPipeline(nfs []NF, flows *state.Table, eventBytes int) *Pipeline {
-	p := &Pipeline{nfs: nfs, flows: flows, dirty: make([]dirty, len(nfs)), OnPanic: DropPanic, faults: make([]fault, len(nfs)), gone: make([]packet.Key, 0, 2*MaxBatch+sweepMost),
+	p := &Pipeline{nfs: nfs, flows: flows, dirty: make([]dirty, len(nfs)), OnPanic: DropPanic, faults: make([]fault, len(nfs)), gone: make([]gone, 0, 2*MaxBatch+sweepMost), subs: make([]uint16, flows.Cap()),
 		exported: make([]int64, flows.Cap()), refresh: make([]uint32, 0, MaxBatch)}
 	for _, f := range nfs {
 		n := f.Needs()
@@ -141,7 +143,7 @@ func (p *Pipeline) Add(data []byte, wire uint32, from Side, now int64, number ui
 	b.Packets = b.Packets[:n+1]
 	k := &b.Packets[n]
 	k.Data, k.Wire, k.From, k.Time, k.Number = data, wire, from, now, number
-	k.Flow, k.Reverse, k.NewFlow = NoFlow, false, false
+	k.Flow, k.Reverse, k.NewFlow, k.Sub = NoFlow, false, false, p.sub
 	packet.Parse(data, int(wire), &k.Info)
 	b.Now = max(b.Now, now) // before a flow is forgotten for this one: the recorder asks
 	if k.Kind != packet.NotIP && p.way.keyed[p.way.enters(from)] {
@@ -161,7 +163,7 @@ func (p *Pipeline) touch(nf int, flow uint32) {
 
 func (p *Pipeline) forget(flow uint32) {
 	if !p.moving {
-		p.gone = append(p.gone, packet.Key(*p.flows.Key(flow)))
+		p.gone = append(p.gone, gone{packet.Key(*p.flows.Key(flow)), p.subs[flow]})
 	}
 	if p.recorder != nil {
 		if !p.moving {

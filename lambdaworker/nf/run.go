@@ -61,6 +61,7 @@ func (p *Pipeline) find(i uint16) (begun bool) {
 	if k.Flow == NoFlow {
 		return false
 	}
+	p.subs[k.Flow] = k.Sub
 	if k.NewFlow {
 		p.began[k.Flow] = p.runs
 		p.exported[k.Flow] = k.Time

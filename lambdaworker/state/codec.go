@@ -10,14 +10,15 @@ import (
 // Deltas and snapshots are sequences of entries, one behind the other; two of them in a row are one. An entry is
 //
 //	 0       1        2           4                8       10
-//	+-------+--------+-----------+----------------+-------+---------------+-------+------ - -
-//	| kind  |   nf   |  version  |  data length   | mask  | key halves    | seen  | data
-//	+-------+--------+-----------+----------------+-------+---------------+-------+------ - -
-//	   u8      u8       u16           u32            u16    4 a bit of mask   i64
+//	+-------+--------+-----------+----------------+-------+----------+---------------+-------+------ - -
+//	| kind  |   nf   |  version  |  data length   | mask  | sub-flow | key halves    | seen  | data
+//	+-------+--------+-----------+----------------+-------+----------+---------------+-------+------ - -
+//	   u8      u8       u16           u32            u16      u16      4 a bit of mask   i64
 //
-// little-endian. kind has the format's version, 1, in its upper half. mask has a bit for each 32-bit half of the key that is not zero, the
-// lower half of word 0 first; an IPv4 flow takes 34 bytes and not 66. Entries of kind Shared have no mask, key and seen.
-const format = 1
+// little-endian. kind has the format's version, 2, in its upper half. mask has a bit for each 32-bit half of the key that is not zero, the
+// lower half of word 0 first; an IPv4 flow takes 36 bytes and not 68. Entries of kind Shared have no mask, sub-flow, key
+// and seen.
+const format = 2
 
 // Kind says what an entry is about.
 type Kind uint8
@@ -39,6 +40,7 @@ type Entry struct {
 	Kind    Kind
 	NF      uint8 // index of the function in its stage
 	Version uint16
+	Sub     uint16 // sub-flow of the flow's packets
 	Key     [6]uint64
 	Seen    int64  // when the flow had its last packet, ns since the Unix epoch
 	Data    []byte // within the buffer that was read
@@ -62,6 +64,7 @@ func Begin(dst []byte, e *Entry) []byte {
 		}
 	}
 	dst = binary.LittleEndian.AppendUint16(dst, mask)
+	dst = binary.LittleEndian.AppendUint16(dst, e.Sub)
 	for i, w := range e.Key {
 		if mask&(1<<(2*i)) != 0 {
 			dst = binary.LittleEndian.AppendUint32(dst, uint32(w))
@@ -126,11 +129,12 @@ func (r *Reader) Next(e *Entry) bool {
 	}
 	p := headSize
 	if kind != Shared {
-		if len(b) < p+2 {
+		if len(b) < p+4 {
 			return r.fail("entry ends in its key")
 		}
 		mask := binary.LittleEndian.Uint16(b[p:])
-		p += 2
+		e.Sub = binary.LittleEndian.Uint16(b[p+2:])
+		p += 4
 		if mask>>12 != 0 || len(b) < p+4*bits.OnesCount16(mask)+8 {
 			return r.fail("key of mask %#04x in %d bytes", mask, len(b)-p)
 		}

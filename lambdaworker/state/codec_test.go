@@ -16,7 +16,7 @@ func TestEntriesComeBack(t *testing.T) {
 	for range 2000 {
 		e := Entry{Kind: Kind(1 + rng.IntN(3)), NF: uint8(rng.UintN(256)), Version: uint16(rng.UintN(1 << 16)), Data: make([]byte, rng.IntN(40))}
 		if e.Kind != Shared {
-			e.Seen = rng.Int64() - rng.Int64()
+			e.Seen, e.Sub = rng.Int64()-rng.Int64(), uint16(rng.UintN(4096))
 			for i := range e.Key {
 				switch rng.IntN(4) {
 				case 0:
@@ -57,8 +57,8 @@ func TestEntriesComeBack(t *testing.T) {
 }
 
 func TestLayout(t *testing.T) {
-	e := Entry{Kind: Flow, NF: 2, Version: 0x0304, Key: [6]uint64{0, 0xc0000201, 0, 0xc6336402, 0x0050c3b0_00061000, 0}, Seen: 5, Data: []byte("ab")}
-	want := []byte("\x11\x02\x04\x03\x02\x00\x00\x00" + "\x44\x03" + "\x01\x02\x00\xc0" + "\x02\x64\x33\xc6" + "\x00\x10\x06\x00" + "\xb0\xc3\x50\x00" + "\x05\x00\x00\x00\x00\x00\x00\x00" + "ab")
+	e := Entry{Kind: Flow, NF: 2, Version: 0x0304, Sub: 0x0abc, Key: [6]uint64{0, 0xc0000201, 0, 0xc6336402, 0x0050c3b0_00061000, 0}, Seen: 5, Data: []byte("ab")}
+	want := []byte("\x21\x02\x04\x03\x02\x00\x00\x00" + "\x44\x03" + "\xbc\x0a" + "\x01\x02\x00\xc0" + "\x02\x64\x33\xc6" + "\x00\x10\x06\x00" + "\xb0\xc3\x50\x00" + "\x05\x00\x00\x00\x00\x00\x00\x00" + "ab")
 	if got := Append(nil, &e); !bytes.Equal(got, want) {
 		t.Errorf("got  %x\nwant %x", got, want)
 	}
@@ -69,8 +69,8 @@ func TestWhatIsNoEntryIsRefused(t *testing.T) {
 	for cut := 1; cut < len(whole); cut++ {
 		refused(t, whole[:cut])
 	}
-	for _, b := range []string{"\x00\x00\x00\x00\x00\x00\x00\x00", "\x14\x00\x00\x00\x00\x00\x00\x00", "\x22\x00\x00\x00\x00\x00\x00\x00",
-		"\x12\x00\x00\x00\x01\x00\x00\x01" + strings.Repeat("x", 100), "\x11\x00\x00\x00\x00\x00\x00\x00\x00\x10" + strings.Repeat("x", 100)} {
+	for _, b := range []string{"\x00\x00\x00\x00\x00\x00\x00\x00", "\x24\x00\x00\x00\x00\x00\x00\x00", "\x12\x00\x00\x00\x00\x00\x00\x00",
+		"\x22\x00\x00\x00\x01\x00\x00\x01" + strings.Repeat("x", 100), "\x21\x00\x00\x00\x00\x00\x00\x00\x00\x10" + strings.Repeat("x", 100)} {
 		refused(t, []byte(b))
 	}
 }

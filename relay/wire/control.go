@@ -47,13 +47,39 @@ func ParseTime(body []byte) (ns int64, fault Fault) {
 // AppendRetire appends a Retire frame.
 func AppendRetire(dst []byte) []byte { return Header{Type: TypeRetire}.Append(dst) }
 
-// AppendState appends a State frame: a part of an import, which is complete with the first one where more is false.
+// AppendState appends a State frame: entries that the worker takes over when the frame comes. more says that the last of them goes on in
+// the next State frame.
 func AppendState(dst, part []byte, more bool) []byte {
 	h := Header{Type: TypeState, Length: uint32(len(part))}
 	if more {
 		h.Flags = FlagMore
 	}
 	return append(h.Append(dst), part...)
+}
+
+// AppendRelease appends a Release frame.
+func AppendRelease(dst []byte, subflows []uint16) []byte {
+	dst = Header{Type: TypeRelease, Length: uint32(2 * len(subflows))}.Append(dst)
+	for _, s := range subflows {
+		dst = le.AppendUint16(dst, s)
+	}
+	return dst
+}
+
+// ParseRelease calls f for each sub-flow of a Release, after having checked all of them.
+func ParseRelease(body []byte, f func(subflow uint16)) Fault {
+	if len(body)%2 != 0 {
+		return FaultShort
+	}
+	for at := 0; at < len(body); at += 2 {
+		if le.Uint16(body[at:]) >= Subflows {
+			return FaultIndex
+		}
+	}
+	for at := 0; at < len(body); at += 2 {
+		f(le.Uint16(body[at:]))
+	}
+	return FaultNone
 }
 
 // ByeReason is why a side closes the connection.

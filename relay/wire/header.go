@@ -34,11 +34,12 @@ const (
 	TypePong               // both
 	TypeDrain              // W: this worker goes away at a deadline
 	TypeRetire             // G: answer what you have, then leave
-	TypeState              // G: state to import before the next batch
+	TypeState              // G: state to be taken over before the next batch
 	TypeHello              // W: who I am, with proof
 	TypeWelcome            // G: joined
 	TypeChallenge          // G: nonce for the proof where there is no TLS
 	TypeBye                // both: why the connection is being closed
+	TypeRelease            // G: sub-flows that another worker has now: forget their flows
 	numTypes
 )
 
@@ -47,7 +48,7 @@ const (
 	FlagState     = 1 << 0 // Result: a state section stands before the verdicts
 	FlagRewritten = 1 << 1 // Result: a section of rewritten packets follows the verdicts
 	FlagInjected  = 1 << 2 // Result: a section of injected frames follows
-	FlagMore      = 1 << 0 // State: the import goes on in the next State frame
+	FlagMore      = 1 << 0 // State: its last entry goes on in the next State frame
 	FlagSkip      = 1 << 7 // a receiver that does not know the type may skip the frame
 )
 
@@ -73,6 +74,7 @@ var shapes = [numTypes]shape{
 	TypeWelcome:       {welcomeSize, welcomeSize, 0, false},
 	TypeChallenge:     {NonceSize, NonceSize, 0, false},
 	TypeBye:           {byeSize, byeSize, 0, false},
+	TypeRelease:       {2, 2 * Subflows, 0, false},
 }
 
 // Header stands before every frame.
@@ -141,7 +143,7 @@ func (t Type) FromWorker() bool {
 // FromGateway reports whether the gateway may send frames of type t to a worker that has joined.
 func (t Type) FromGateway() bool {
 	switch t {
-	case TypeBatch, TypeReportRequest, TypePing, TypePong, TypeRetire, TypeState, TypeBye:
+	case TypeBatch, TypeReportRequest, TypePing, TypePong, TypeRetire, TypeState, TypeBye, TypeRelease:
 		return true
 	}
 	return false
@@ -149,7 +151,7 @@ func (t Type) FromGateway() bool {
 
 var typeNames = [numTypes]string{
 	"", "batch", "result", "events", "report_request", "report", "ping", "pong", "drain", "retire", "state", "hello",
-	"welcome", "challenge", "bye",
+	"welcome", "challenge", "bye", "release",
 }
 
 // String returns the type's name.
