@@ -8,6 +8,13 @@ const SubFlows = 4096
 // Of says of which sub-flow the packets are that are added from here on. A flow is in the sub-flow of its packets.
 func (p *Pipeline) Of(sub uint16) { p.sub = sub }
 
+// SetSub says of which sub-flow a flow is that a function has found by itself: that of the packet which led to it.
+func (b *Batch) SetSub(flow uint32, sub uint16) {
+	if b.pipeline != nil && flow != NoFlow {
+		b.pipeline.subs[flow] = sub
+	}
+}
+
 // gone is a flow that the table forgot.
 type gone struct {
 	key packet.Key

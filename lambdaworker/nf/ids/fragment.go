@@ -30,6 +30,7 @@ func (n *IDS) fragment() {
 	}
 	whole.Reverse = whole.Info.Key(frame, &whole.Key)
 	whole.Flow, whole.NewFlow = n.b.Flows.Get((*[6]uint64)(&whole.Key), p.Time)
+	n.b.SetSub(whole.Flow, p.Sub)
 	n.whole = whole // a field, for it must not be allocated
 	n.p = &n.whole
 	n.packet(whole.Flow)
