@@ -80,7 +80,7 @@ const MaxExtensions = 16
 type Info struct {
 	Kind      Kind
 	Problem   Problem
-	VLANs     uint8 // number of VLAN tags, 0 to 2
+	VLANs     uint8 // number of VLAN tags, 0 to 2; others are passed
 	Proto     uint8 // upper-layer protocol after extension headers
 	TTL       uint8 // IPv4 TTL or IPv6 hop limit
 	TOS       uint8 // IPv4 TOS or IPv6 traffic class
@@ -92,7 +92,7 @@ type Info struct {
 	MoreFrags bool
 	HasL4     bool      // L4 points to a transport header: whole TCP (20+), UDP, ICMP header of a whole packet or first fragment
 	HasPorts  bool      // at least the four bytes of both ports are there, even if the header behind is cut short
-	EtherType uint16    // behind the VLAN tags
+	EtherType uint16    // behind the first two VLAN tags; of an IP packet 0x0800 or 0x86dd, whatever stands before it
 	VLAN      [2]uint16 // tag control information, outermost first
 	L3        uint16    // network header
 	L4        uint16    // transport header, or where it would be; 0 if unknown

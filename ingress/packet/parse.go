@@ -37,12 +37,13 @@ func Parse(frame []byte, wire int, in *Info) {
 	in.EtherType = et
 	in.L3 = uint16(off)
 	in.Payload = in.L3
-	switch et {
-	case EtherIPv4:
-		in.ipv4(frame, wire)
-	case EtherIPv6:
-		in.ipv6(frame, wire)
+	if et != EtherIPv4 && et != EtherIPv6 {
+		var ok bool
+		if et, off, ok = unwrap(frame, et, off); !ok {
+			return
+		}
 	}
+	in.network(frame, et, off, wire)
 }
 
 // ipv4 reads the header of RFC 791 section 3.1:

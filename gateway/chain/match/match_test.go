@@ -107,7 +107,7 @@ func TestRefused(t *testing.T) {
 		{"portrange 80-x", 10, "found \"80-x\"; expected a range of ports, such as 1000-2000"},
 		{"gateway gw", 0, "\"gateway\" is not understood: it needs names of hosts to be looked up; write `ether host MAC and not host ADDRESS`"},
 		{"src gateway gw", 4, "\"gateway\" is not understood: it needs names of hosts to be looked up; write `ether host MAC and not host ADDRESS`"},
-		{"mpls", 0, "\"mpls\" is not understood: MPLS frames never reach a chain: the gateway passes what is not IP untouched"},
+		{"mpls", 0, "\"mpls\" is not understood: a frame is matched by its IP header, whatever labels stand before it"},
 		{"ip broadcast", 3, "found \"broadcast\" behind \"ip\"; expected `ether broadcast`: which IP addresses are broadcasts depends on a mask that the gateway does not have"},
 		{"ether", 0, "\"ether\" alone says nothing; expected `ether host MAC`, `ether proto TYPE` or `ether[OFFSET]`"},
 		{"ether proto 100", 12, "found the Ethernet type \"100\"; expected more than 1500: frames of the older, length-counted kind never reach a chain"},

@@ -26,6 +26,10 @@ const (
 func (f *Firewall) Rejected(b *nf.Batch, i uint16, v *program.View, spec *ruleset.RejectWith) {
 	a := &f.answers
 	var n int
+	if b.Packets[i].Wrapped() {
+		f.stats[rejectsUnanswered]++ // labels and session headers of the way back are not known
+		return
+	}
 	if spec.TCPReset {
 		n = a.reset(v)
 	} else {

@@ -134,7 +134,7 @@ func TestAckAhead(t *testing.T) {
 func TestReports(t *testing.T) {
 	dir := nftest.Corpus(t, "reports")
 	tried := 0
-	for _, kind := range []string{"http-*", "stream-*"} {
+	for _, kind := range []string{"frag6-*", "http-*", "stream-*", "tunnel-*"} {
 		dirs, _ := filepath.Glob(filepath.Join(dir, kind))
 		for _, d := range dirs {
 			tried++
@@ -157,7 +157,7 @@ func TestReports(t *testing.T) {
 			})
 		}
 	}
-	if tried < 6 {
+	if tried < 12 {
 		t.Errorf("only %d cases", tried)
 	}
 }

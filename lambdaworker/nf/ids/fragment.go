@@ -1,6 +1,8 @@
 package ids
 
 import (
+	"encoding/binary"
+
 	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/lambdaworker/nf"
 )
@@ -12,10 +14,20 @@ func (n *IDS) touch(flow uint32) {
 	}
 }
 
-// fragment inspects n.p, a fragment: by itself, with no payload and no flow, and the whole datagram once it is complete.
-func (n *IDS) fragment() {
+// fragment inspects n.p, a fragment that is within depth other packets: by itself, with nothing behind its network header and no
+// flow, and the whole datagram once it is complete.
+func (n *IDS) fragment(depth int) {
 	p := n.p
 	n.view(p)
+	n.v.Payload, n.v.Wire = nil, 0
+	n.bare = p.Info
+	n.bare.HasL4, n.bare.HasPorts = false, false
+	if p.Kind == packet.IPv6 {
+		n.bare.Proto = packet.ProtoFragment
+		n.bare.L4 = p.L3 + 40
+		n.bare.Payload = n.bare.L4
+	}
+	n.v.Info = &n.bare
 	n.startPacket(nf.NoFlow)
 	n.v.First = true
 	n.inspect(nf.NoFlow)
@@ -24,15 +36,28 @@ func (n *IDS) fragment() {
 		return
 	}
 	n.stats.Reassembled++
-	whole := nf.Packet{Info: *info, Data: frame, Wire: uint32(len(frame)), From: p.From, Time: p.Time, Number: p.Number, Flow: nf.NoFlow}
-	if whole.Kind == packet.NotIP || whole.Problem != packet.OK && whole.Problem <= packet.BadIPLength {
-		return
+	q := &n.nested[2*depth]
+	*q = nf.Packet{Info: *info, Data: frame, Wire: uint32(len(frame)), From: p.From, Time: p.Time, Number: p.Number, Flow: nf.NoFlow}
+	n.enter(q, depth)
+	n.p = p
+}
+
+// atomic reports whether a fragment header cuts nothing (RFC 6946).
+func atomic(in *packet.Info) bool {
+	return in.Kind == packet.IPv6 && in.FragOff == 0 && !in.MoreFrags
+}
+
+// unfragmented inspects n.p, an atomic fragment, as what it is: a whole datagram.
+func (n *IDS) unfragmented(depth int) {
+	p := n.p
+	q := &n.nested[2*depth]
+	*q = *p
+	q.Frag, q.FirstFrag = false, false
+	if q.HasL4 && q.Proto == packet.ProtoUDP {
+		if size := uint32(binary.BigEndian.Uint16(q.Data[q.L4+4:])); size >= 8 && uint32(q.L4)+size <= q.End {
+			q.End = uint32(q.L4) + size
+		}
 	}
-	whole.Reverse = whole.Info.Key(frame, &whole.Key)
-	whole.Flow, whole.NewFlow = n.b.Flows.Get((*[6]uint64)(&whole.Key), p.Time)
-	n.b.SetSub(whole.Flow, p.Sub)
-	n.whole = whole // a field, for it must not be allocated
-	n.p = &n.whole
-	n.packet(whole.Flow)
+	n.enter(q, depth)
 	n.p = p
 }

@@ -61,8 +61,9 @@ type IDS struct {
 	outcome detect.Outcome
 	rawEnd  uint64 // where in its direction the stream that is looked at ends
 	pseudo  pseudo
-	whole   nf.Packet // a datagram put together
-	last    nf.Packet // stands for the packet at the end of a capture
+	nested  [2 * maxNested]nf.Packet // by depth: a datagram put together, what a tunnel's packet carries
+	bare    packet.Info              // headers as rules are to see them
+	last    nf.Packet                // stands for the packet at the end of a capture
 	ctx     eve.Context
 	answer  [reserve]byte
 }
@@ -153,10 +154,6 @@ func (n *IDS) Process(b *nf.Batch) {
 		}
 		n.i, n.p = i, p
 		n.stats.Packets++
-		if p.Frag {
-			n.fragment()
-			continue
-		}
-		n.packet(p.Flow)
+		n.look(0)
 	}
 }

@@ -8,14 +8,15 @@ import (
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/rule"
 )
 
-// packet inspects n.p, a packet that is no fragment.
-func (n *IDS) packet(handle uint32) {
+// packet inspects n.p, a packet that is no fragment. If it is a tunnel's, what it carries is no payload of its own.
+func (n *IDS) packet(handle uint32, tunnel bool) {
 	p := n.p
 	n.view(p)
+	if tunnel {
+		n.v.Payload, n.v.Wire = nil, 0
+	}
 	n.startPacket(handle)
-	tracked := p.HasL4 && p.Problem == packet.OK
-	if handle == nf.NoFlow || !tracked && (p.Proto == packet.ProtoTCP || p.Proto == packet.ProtoUDP) {
-		// Headers that can't be read belong to no flow.
+	if handle == nf.NoFlow || !hasFlow(p) {
 		n.v.First = true
 		n.inspect(nf.NoFlow)
 		return
@@ -45,15 +46,51 @@ func (n *IDS) packet(handle uint32) {
 	n.judge(handle, f)
 }
 
+// hasFlow reports whether a packet is of a protocol that has flows, as Suricata has it, and its headers can be read.
+func hasFlow(p *nf.Packet) bool {
+	switch p.Proto {
+	case packet.ProtoTCP, packet.ProtoUDP:
+		return p.HasL4 && p.Problem == packet.OK
+	case packet.ProtoICMP, packet.ProtoICMPv6, packet.ProtoSCTP, packet.ProtoESP:
+		return true
+	}
+	return p.Proto == 41 && p.Kind == packet.IPv4
+}
+
 // view fills the engine's view with what the packet's headers say.
 func (n *IDS) view(p *nf.Packet) {
 	n.v = detect.Packet{Info: &p.Info, Data: p.Data, Src: p.Src(p.Data), Dst: p.Dst(p.Data)}
 	if p.HasL4 && p.FragOff == 0 && p.Problem == packet.OK {
 		switch p.Proto {
-		case packet.ProtoTCP, packet.ProtoUDP, packet.ProtoICMP, packet.ProtoICMPv6, packet.ProtoSCTP:
-			n.v.Payload, n.v.Wire = p.Bytes(p.Data), p.PayloadLen()
+		case packet.ProtoICMP:
+			if size := icmpHeader(p); size > 8 {
+				n.bare = p.Info
+				n.bare.Payload = p.L4 + uint16(size)
+				n.v.Info = &n.bare
+			}
+			fallthrough
+		case packet.ProtoTCP, packet.ProtoUDP, packet.ProtoICMPv6, packet.ProtoSCTP:
+			n.v.Payload, n.v.Wire = n.v.Info.Bytes(p.Data), n.v.Info.PayloadLen()
 		}
 	}
+}
+
+// icmpHeader returns the length of an ICMP message's header: router advertisements have their addresses in it (RFC 1256), time
+// stamps their times (RFC 792).
+func icmpHeader(p *nf.Packet) int {
+	size := 8
+	switch h := p.Data[p.L4:min(int(p.End), len(p.Data))]; p.ICMPType {
+	case 9:
+		if len(h) >= 8 {
+			size += int(h[4]) * int(h[5]) * 4
+		}
+	case 13, 14:
+		size = 20
+	}
+	if int(p.L4)+size > min(int(p.End), len(p.Data)) {
+		return 8
+	}
+	return size
 }
 
 // direct sets the packet's direction by who sent the flow's first packet.
@@ -136,7 +173,10 @@ func (n *IDS) tcp(handle uint32, f *flow) {
 	}
 	if r.Rewritten {
 		n.stats.Rewritten++
-		if n.ips {
+		switch {
+		case n.ips && p != &n.b.Packets[n.i]:
+			n.b.Drop(n.i, nf.DropIDS) // what carries it has checksums and fragments of its own; the bytes have passed before
+		case n.ips:
 			h := packet.TCPHeader(p.Data[p.L4:min(int(p.End), len(p.Data))])
 			h.SetChecksum(n.v.Src, n.v.Dst)
 			n.b.Change(n.i, nf.Full)

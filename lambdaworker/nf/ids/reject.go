@@ -19,7 +19,7 @@ func (n *IDS) reject(action rule.Action) {
 // tell sends the message to the packet's sender, or to its receiver.
 func (n *IDS) tell(sender bool) {
 	p := n.p
-	if p == &n.whole || p.Problem != packet.OK || !p.HasL4 {
+	if p != &n.b.Packets[n.i] || p.Wrapped() || p.Problem != packet.OK || !p.HasL4 {
 		n.stats.RejectsLost++
 		return
 	}

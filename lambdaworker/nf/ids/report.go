@@ -8,6 +8,7 @@ type Stats struct {
 	Unreadable  uint64 // no IP, or an IP header that can't be
 	BadChecksum uint64
 	Reassembled uint64 // datagrams put together
+	Carried     uint64 // packets within those of tunnels
 	Gaps        uint64
 	Quiet       uint64 // sessions looked at because they fell silent
 	Rewritten   uint64 // packets whose bytes contradicted what was inspected before
@@ -21,7 +22,7 @@ type Stats struct {
 
 // counterNames are the counters of a report, in the order in which they travel.
 var counterNames = [...]string{
-	"packets", "unreadable", "bad_checksum", "reassembled", "gaps", "quiet", "rewritten", "alerts", "dropped", "dropped_flow", "rejects",
+	"packets", "unreadable", "bad_checksum", "reassembled", "carried", "gaps", "quiet", "rewritten", "alerts", "dropped", "dropped_flow", "rejects",
 	"rejects_lost", "candidates", "matches", "suppressed", "queue_full", "flowbits_full", "flowints_full", "records_full", "thresholds_full",
 	"budget_exhausted", "rules_given_up", "ticks", "sessions", "midstream", "out_of_order", "overlaps", "overlaps_different", "stream_no_memory",
 	"depth_reached", "segments_rejected", "fragments", "fragments_bad", "fragments_timed_out", "http_requests", "http_responses",
@@ -34,7 +35,7 @@ type counters [len(counterNames)]uint64
 func (n *IDS) totals() counters {
 	s, e, t, f, h := &n.stats, n.engine.Stats(), n.streams.Stats(), n.frags.Stats(), n.http.Stats()
 	c := counters{
-		s.Packets, s.Unreadable, s.BadChecksum, s.Reassembled, s.Gaps, s.Quiet, s.Rewritten, s.Alerts, s.Dropped, s.DroppedFlow, s.Rejects,
+		s.Packets, s.Unreadable, s.BadChecksum, s.Reassembled, s.Carried, s.Gaps, s.Quiet, s.Rewritten, s.Alerts, s.Dropped, s.DroppedFlow, s.Rejects,
 		s.RejectsLost, e.Candidates, e.Matches, e.Suppressed, e.QueueFull, e.BitsFull, e.IntsFull, e.RecordsFull, e.LimitsFull, s.GaveUp, e.Exhausted, e.Ticks,
 		t.Sessions, t.Midstream, t.OutOfOrder, t.Overlaps, t.Different, t.NoMemory, t.DepthReached, t.Rejected, f.Fragments, f.Bad,
 		f.TimedOut, h.Requests, h.Responses, h.NoMemory, h.NoSlot, h.Desync,

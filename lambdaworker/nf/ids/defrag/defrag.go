@@ -151,13 +151,17 @@ func (d *Defragmenter) Add(flow uint32, in *packet.Info, data []byte, time int64
 		return nil, nil, false
 	}
 	frame = d.whole(g)
+	outer, l3, et := packet.Info{End: uint32(len(frame)), VLANs: in.VLANs, VLAN: in.VLAN}, int(g.l3), uint16(packet.EtherIPv4)
+	if g.key.v6 {
+		et = packet.EtherIPv6
+	}
 	d.drop(i)
 	if frame == nil {
 		d.stats.Bad++
 		return nil, nil, false
 	}
 	d.stats.Datagrams++
-	packet.Parse(frame, len(frame), &d.info)
+	packet.ParseInner(frame, &outer, et, l3, &d.info)
 	return frame, &d.info, true
 }
 
