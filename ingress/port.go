@@ -54,6 +54,9 @@ type Port interface {
 	Frames() int
 	// MaxFrame is the longest frame in bytes that the port takes or gives.
 	MaxFrame() int
+	// MTU is the longest packet in bytes, behind the Ethernet header and VLAN tags, that the port's link carries; 0 where nothing
+	// but MaxFrame bounds it.
+	MTU() int
 	// Done reports that no frame will ever come again (the capture file is at its end).
 	Done() bool
 	// Stats adds the port's counters to s.

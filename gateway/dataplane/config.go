@@ -13,6 +13,9 @@ type Stage struct {
 	Chain int
 	Name  string // chain and stage, for people
 	Whole bool   // it reads payloads: whole packets are shipped
+	// What its workers may do to packets, see rights.go.
+	Writes  Extent
+	Injects bool
 	// Functions are the names of its functions, in order: to a stage of others the state of this one means nothing.
 	Functions string
 }

@@ -29,11 +29,15 @@ type conn struct {
 	releasedAt int64    // place in the imports behind the last of its releases
 	released   []uint16 // sub-flows that it has to be told it has no more
 
-	draining  bool     // has announced its end
-	retired   bool     // the placement has it no more: that it is ended says nothing about the packets it has
-	empty     bool     // and none of its sub-flows is with it
-	refused   []uint32 // slots of which it gave such a verdict
-	violation bool     // broke the protocol: it gave a verdict that does not exist
+	rights     rights   // of the stage, as its worker has it
+	caused     uint64   // the packet that it made frames for last
+	injections int      // how many
+	violation  string   // what it did against its rights or the protocol; nothing counts that it says afterwards
+	refused    []uint32 // slots that it answered afterwards, or with a verdict that does not exist
+
+	draining bool // has announced its end
+	retired  bool // the placement has it no more: that it is ended says nothing about the packets it has
+	empty    bool // and none of its sub-flows is with it
 
 	heard   int64 // when it said something, as of the last request for a report
 	unheard int   // requests since then

@@ -14,6 +14,7 @@
 //
 //	overdue.go    what is late is resolved by policy
 //	lost.go       a worker is lost: its packets are dispatched again (quarantine.go: those that may be the cause)
+//	rights.go     what a worker may do to packets
 //	placement.go  which worker has which sub-flow
 //	transfer.go   a successor is given its predecessor's state (replica.go) before its first packet
 //	control.go    what other goroutines ask of a shard; it comes through mailbox.go

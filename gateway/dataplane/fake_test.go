@@ -73,6 +73,7 @@ func (p *fakePort) Flush() bool              { return false }
 func (p *fakePort) FD() int                  { return p.fd }
 func (p *fakePort) Frames() int              { return 4096 }
 func (p *fakePort) MaxFrame() int            { return 4096 }
+func (p *fakePort) MTU() int                 { return 1500 }
 func (p *fakePort) Done() bool               { return p.done && len(p.in) == 0 }
 func (p *fakePort) Stats(*ingress.PortStats) {}
 
@@ -229,7 +230,7 @@ type rig struct {
 func newRig(t testing.TB, change func(*Config)) *rig {
 	cfg := Defaults()
 	cfg.Chains = []Chain{{Name: "edge", Stages: 1}}
-	cfg.Stages = []Stage{{Name: "edge/0"}}
+	cfg.Stages = []Stage{{Name: "edge/0", Writes: Full, Injects: true}}
 	cfg.Slots, cfg.Flows = 256, 64
 	cfg.Seed = 1
 	if change != nil {

@@ -44,6 +44,10 @@ func (a *answers) about(h relay.Handler, ref uint64) (verdict uint8) {
 		h.Rewritten(ref, wire.RewroteWhole, []byte("late"))
 		return 0
 	}
+	if a.s.conns.answering().violation != "" { // nothing counts any more
+		h.Rewritten(ref, wire.RewroteWhole, []byte("void"))
+		return 0
+	}
 	frame := bytes.Clone(a.s.slots.frames[i].Data)
 	seq := seqOf(frame)
 	switch x := a.rnd.IntN(100); {

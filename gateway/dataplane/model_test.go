@@ -41,7 +41,7 @@ func runModel(t *testing.T, seed uint64, steps int) (poisoned uint64) {
 	stages := 1 + rnd.IntN(2)
 	r := newRig(t, func(c *Config) {
 		c.Chains = []Chain{{Name: "c", Stages: stages}}
-		c.Stages = make([]Stage, stages)
+		c.Stages = slices.Repeat([]Stage{{Writes: Full, Injects: true}}, stages)
 		c.FailureClosed, c.OverloadClosed = rnd.IntN(2) == 0, rnd.IntN(2) == 0
 		c.Flows = 16 // fewer than there are flows: some share their sub-flow's order
 		c.Slots = 128

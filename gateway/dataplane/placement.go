@@ -64,5 +64,6 @@ func (s *Shard) adopt(p *Placement) {
 		s.cfg.Stages, s.cfg.Choose, s.cfg.DropUnmatched = l.Stages, l.Choose, l.DropUnmatched
 	}
 	s.placement = p
+	s.grant(p)
 	s.reroute()
 }

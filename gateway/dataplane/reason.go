@@ -8,16 +8,19 @@ type Reason uint8
 
 // The gateway's own reasons. Every one has a name and a counter, and a test that it does.
 const (
-	Unmatched      Reason = iota // no chain wants the flow and `unmatched: drop`
-	Malformed                    // headers contradict each other and --malformed drop
-	NoWorker                     // waited --max-delay for a worker to have the sub-flow, and --on-worker-failure closed
-	Overload                     // waited --max-delay for room on its worker's connection, and --on-overload drop
-	NoVerdict                    // no verdict within --max-delay, and --on-worker-failure closed
-	TxFull                       // the other port took nothing for --max-delay
-	RewriteTooLong               // a worker made the packet longer than the port's frames
-	InjectTxFull                 // no room on the port for a frame a worker made
-	Shutdown                     // in flight when the gateway stopped
-	Poison                       // --max-deaths workers were lost while they had it, and --on-worker-failure closed
+	Unmatched       Reason = iota // no chain wants the flow and `unmatched: drop`
+	Malformed                     // headers contradict each other and --malformed drop
+	NoWorker                      // waited --max-delay for a worker to have the sub-flow, and --on-worker-failure closed
+	Overload                      // waited --max-delay for room on its worker's connection, and --on-overload drop
+	NoVerdict                     // no verdict within --max-delay, and --on-worker-failure closed
+	TxFull                        // the other port took nothing for --max-delay
+	RewriteTooLong                // a worker made the packet longer than the other port's MTU or its frame
+	InjectTxFull                  // no room on the port for a frame a worker made
+	Shutdown                      // in flight when the gateway stopped
+	Poison                        // --max-deaths workers were lost while they had it, and --on-worker-failure closed
+	RewriteTooShort               // a worker made the packet shorter than an Ethernet header
+	InjectTooShort                // a frame a worker made is shorter than an Ethernet header
+	InjectTooLong                 // a frame a worker made is longer than the port's MTU
 	numOwn
 )
 
@@ -32,6 +35,7 @@ const NumReasons = int(FirstVerdict) + maxVerdict + 1
 
 var ownNames = [numOwn]string{
 	"unmatched", "malformed", "no_worker", "overload", "no_verdict", "tx_full", "rewrite_too_long", "inject_tx_full", "shutdown", "poison",
+	"rewrite_too_short", "inject_too_short", "inject_too_long",
 }
 
 // ReasonNames returns the name of every reason that can occur, by value, given the names of the functions' verdicts

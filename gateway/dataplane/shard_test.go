@@ -220,7 +220,7 @@ func TestHungWorker(t *testing.T) {
 func TestTwoStagesAndRewrite(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		c.Chains = []Chain{{Name: "edge", Stages: 2}}
-		c.Stages = []Stage{{Name: "edge/0"}, {Name: "edge/1", Whole: true}}
+		c.Stages = []Stage{{Name: "edge/0", Writes: Headers}, {Name: "edge/1", Whole: true, Writes: Full, Injects: true}}
 	})
 	a, b := newFakeLink(t, 1, 100), newFakeLink(t, 2, 100)
 	r.s.Connect(a, 0)

@@ -40,13 +40,13 @@ type slot struct {
 	flags         uint8
 	holder        uint16 // connection that has it or that it waits for
 	losses        uint8  // workers of its stage that were lost while they had it
-	_             [9]byte
+	spoilt        Reason // why no link could carry what its worker made of it, or keep
+	_             [8]byte
 }
 
 const (
 	reversed = 1 << 0 // slot flag: which of its flow's two queues it stands in
 	bypassed = 1 << 1 // slot flag: no chain sees it
-	tooLong  = 1 << 2 // slot flag: the worker's packet does not fit the frame
 )
 
 // A slot fills a cache line exactly: the compiler refuses any other size.
@@ -83,7 +83,7 @@ func (t *slotTable) take(f ingress.Frame, side ingress.Side, owner uint8, now in
 	t.frames[i] = f
 	s := &t.s[i]
 	*s = slot{next: none, older: t.newest, newer: none, before: none, after: none, gen: s.gen + 1, frame: f.ID,
-		received: now, side: side, owner: owner, verdict: keep, holder: noConn}
+		received: now, side: side, owner: owner, verdict: keep, spoilt: keep, holder: noConn}
 	if t.newest == none {
 		t.oldest = i
 	} else {

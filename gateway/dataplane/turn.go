@@ -112,8 +112,8 @@ func (s *Shard) readConnections(events []unix.EpollEvent) (handled int) {
 				s.lose(id, "")
 				continue
 			}
-			if c.violation {
-				s.lose(id, "it gave a verdict that does not exist")
+			if c.violation != "" {
+				s.lose(id, c.violation)
 				continue
 			}
 			s.shipWaiting(c, id)

@@ -11,7 +11,9 @@ import (
 // State implements relay.Handler: the delta reaches the replica before any packet that it speaks of leaves.
 func (s *Shard) State(delta []byte) {
 	c := s.conns.answering()
-	s.replica(c.pool).Apply(c.worker, delta, s.routes[c.pool].has)
+	if c.violation == "" {
+		s.replica(c.pool).Apply(c.worker, delta, s.routes[c.pool].has)
+	}
 }
 
 // asked returns the slot that ref names, if the worker whose answers are handled is still the one that is asked about it.
@@ -22,17 +24,25 @@ func (s *Shard) asked(ref uint64) (uint32, bool) {
 
 // Rewritten implements relay.Handler: the parked packet becomes what the worker made of it.
 func (s *Shard) Rewritten(ref uint64, what uint8, data []byte) {
+	c := s.conns.answering()
 	i, ok := s.asked(ref)
-	if !ok {
+	if !ok || c.violation != "" {
 		return
 	}
-	f := &s.slots.frames[i]
+	sl, f := &s.slots.s[i], &s.slots.frames[i]
+	if !c.rights.mayRewrite(f.Data, sl.headers, what, data) {
+		c.violate("it changed of a packet what no function of its stage changes")
+		return
+	}
 	switch what {
 	case wire.RewroteHeaders:
 		copy(f.Data, data)
 	case wire.RewroteWhole:
-		if len(data) > cap(f.Data) || len(data) > s.ports.port[s.slots.s[i].side.Other()].MaxFrame() {
-			s.slots.s[i].flags |= tooLong
+		sl.spoilt = s.fits(data, sl.side.Other(), len(f.Data), RewriteTooShort, RewriteTooLong)
+		if sl.spoilt == keep && len(data) > cap(f.Data) {
+			sl.spoilt = RewriteTooLong
+		}
+		if sl.spoilt != keep {
 			return
 		}
 		f.Data = f.Data[:len(data)]
@@ -42,20 +52,43 @@ func (s *Shard) Rewritten(ref uint64, what uint8, data []byte) {
 	// The next stage is shipped what its headers are now.
 	var in packet.Info
 	packet.Parse(f.Data, int(f.Wire), &in)
-	s.slots.s[i].headers = headerBytes(&in, f.Data)
+	sl.headers = headerBytes(&in, f.Data)
 }
 
 // Inject implements relay.Handler: a frame that a function made leaves at once; order binds it to nothing. What a packet caused
 // that has been resolved without its worker is not sent: a reset for a packet that was forwarded would cut a connection.
 func (s *Shard) Inject(ref uint64, side uint8, frame []byte) {
-	if _, ok := s.asked(ref); !ok {
+	c := s.conns.answering()
+	i, ok := s.asked(ref)
+	if !ok || c.violation != "" {
+		return
+	}
+	if c.caused != ref {
+		c.caused, c.injections = ref, 0
+	}
+	c.injections++
+	cause := &s.slots.frames[i]
+	why := s.fits(frame, ingress.Side(side&1), len(cause.Data), InjectTooShort, InjectTooLong)
+	switch {
+	case !c.rights.injects:
+		c.violate("it made a frame, which no function of its stage does")
+		return
+	case c.injections > maxInjections:
+		c.violate("it made more frames for a packet than functions do")
+		return
+	case why != InjectTooShort && !mayInject(frame, cause.Data):
+		c.violate("it made a frame of other MAC addresses or VLAN tags than the packet that caused it")
 		return
 	}
 	p := &s.led.Ports[side&1]
 	p.Injected++
+	if why != keep {
+		p.Dropped[why]++
+		return
+	}
 	at := s.clock.now
-	if t := s.slots.frames[uint32(ref)].Time; t != 0 {
-		at = t // a capture's clock, not ours
+	if cause.Time != 0 {
+		at = cause.Time // a capture's clock, not ours
 	}
 	tx := s.ports.scratch[:1]
 	tx[0] = ingress.Frame{Data: frame, Wire: uint32(len(frame)), Time: at}
@@ -72,25 +105,27 @@ func (s *Shard) Verdicts(refs []uint64, verdict uint8) {
 	c := s.conns.answering()
 	c.inflight -= len(refs)
 	c.progress = s.clock.now
-	unknown := int(verdict) >= s.cfg.Verdicts
+	if int(verdict) >= s.cfg.Verdicts {
+		c.violate("it gave a verdict that does not exist")
+	}
 	for _, ref := range refs {
 		i, ok := s.asked(ref)
 		if !ok {
 			s.led.Late++
 			continue
 		}
-		if unknown { // the packets wait for its successor, with those that it has not answered
-			c.violation = true
+		sl := &s.slots.s[i]
+		if c.violation != "" { // the packets wait for its successor, with those that it has not answered
+			sl.spoilt = keep
 			c.refused = append(c.refused, i)
 			continue
 		}
-		sl := &s.slots.s[i]
 		s.routes[c.pool].held[sl.sub]--
 		switch {
-		case sl.flags&tooLong != 0:
-			s.decide(i, RewriteTooLong)
 		case verdict != 0:
 			s.decide(i, FirstVerdict+Reason(verdict))
+		case sl.spoilt != keep:
+			s.decide(i, sl.spoilt)
 		default:
 			next, more := s.cfg.Chains[sl.chain].next(sl.stage, sl.side)
 			if !more {
@@ -105,7 +140,11 @@ func (s *Shard) Verdicts(refs []uint64, verdict uint8) {
 }
 
 // Events implements relay.Handler.
-func (s *Shard) Events(lines []byte, lost uint32) { s.hooks.Events(s.id, lines, lost) }
+func (s *Shard) Events(lines []byte, lost uint32) {
+	if s.conns.answering().violation == "" {
+		s.hooks.Events(s.id, lines, lost)
+	}
+}
 
 // Report implements relay.Handler.
 func (s *Shard) Report(json []byte) { s.hooks.Report(s.id, s.conns.answering().worker, json) }

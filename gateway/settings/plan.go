@@ -42,7 +42,8 @@ func newPlan(path string, compiled *chain.Plan, ship string) (*Plan, error) {
 			if whole && ship == ShipHeaders {
 				return nil, c.Place.Problem("stage %d of chain %s reads payloads, which --ship headers does not send; use --ship auto", si, c.Name)
 			}
-			p.Stages = append(p.Stages, dataplane.Stage{Chain: ci, Name: fmt.Sprintf("%s/%d", c.Name, si), Whole: whole || ship == ShipFull, Functions: functionNames(&s.Bundle)})
+			p.Stages = append(p.Stages, dataplane.Stage{Chain: ci, Name: fmt.Sprintf("%s/%d", c.Name, si), Whole: whole || ship == ShipFull,
+				Writes: dataplane.Extent(s.Needs.Writes), Injects: s.Needs.Injects, Functions: functionNames(&s.Bundle)})
 			b, err := Pack(s.Bundle)
 			if err != nil {
 				return nil, fmt.Errorf("stage %d of chain %s: %w", si, c.Name, err)

@@ -21,6 +21,7 @@ const (
 type Config struct {
 	Ifindex int
 	Queue   int
+	MTU     int // of the interface; 0: unknown
 
 	RXFrames int // frames that can be parked, 4 KiB each (16384)
 	FillRing int // frames that the kernel has to receive into (2048); at least the NIC's RX ring + RXRing on a real NIC

@@ -70,6 +70,9 @@ func (p *Port) MaxFrame() int {
 	return maxFrame
 }
 
+// MTU is the interface's.
+func (p *Port) MTU() int { return p.cfg.MTU }
+
 // Done is false: a wire has no end.
 func (p *Port) Done() bool { return false }
 

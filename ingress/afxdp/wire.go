@@ -28,7 +28,7 @@ type WireConfig struct {
 	NoPromisc     bool     // take only frames addressed to the interfaces (in a VPC nothing else arrives)
 
 	LeaveRelay bool   // at Close, leave the program relaying or dropping by policy; by default nothing stays
-	Port       Config // sizes and modes of every queue; Ifindex, Queue and Jumbo are filled in
+	Port       Config // sizes and modes of every queue; Ifindex, MTU, Queue and Jumbo are filled in
 	Jumbo      bool   // frames up to MTU 9700
 }
 
@@ -107,7 +107,7 @@ func Open(cfg WireConfig) (_ *Wire, err error) {
 
 func (w *Wire) openQueue(s ingress.Side, queue int) error {
 	c := w.cfg.Port
-	c.Ifindex, c.Queue, c.Jumbo = w.nics[s].Index, queue, w.cfg.Jumbo
+	c.Ifindex, c.MTU, c.Queue, c.Jumbo = w.nics[s].Index, w.nics[s].MTU, queue, w.cfg.Jumbo
 	p, err := OpenPort(c, &w.links.up[s])
 	if err != nil {
 		return fmt.Errorf("%s port %s: %w", s, w.nics[s].Name, err)

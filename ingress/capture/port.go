@@ -80,6 +80,9 @@ func (p *Port) Frames() int {
 // MaxFrame is the longest record that tools agree on, with the header that a bare packet is given.
 func (p *Port) MaxFrame() int { return maxRecord + etherLen }
 
+// MTU is none: a file carries what there is.
+func (p *Port) MTU() int { return 0 }
+
 // Done reports that every readable record was received. See Err for why it ended.
 func (p *Port) Done() bool { return p.in == nil || p.in.done }
 

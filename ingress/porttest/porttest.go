@@ -222,6 +222,9 @@ func (p *Port) Frames() int { return p.cfg.Frames }
 // MaxFrame is the longest frame in bytes.
 func (p *Port) MaxFrame() int { return p.cfg.MaxFrame }
 
+// MTU is none.
+func (p *Port) MTU() int { return 0 }
+
 // Done reports that End was called and everything was received.
 func (p *Port) Done() bool { return p.ended && p.n == 0 }
 

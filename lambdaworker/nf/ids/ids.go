@@ -1,6 +1,8 @@
 package ids
 
 import (
+	"slices"
+
 	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/lambdaworker/nf"
 	"github.com/granule-nf/granule/lambdaworker/nf/eve"
@@ -9,6 +11,7 @@ import (
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/detect"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/dns"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/http"
+	"github.com/granule-nf/granule/lambdaworker/nf/ids/rule"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/stream"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/tls"
 	"github.com/granule-nf/granule/lambdaworker/state"
@@ -21,6 +24,7 @@ func init() {
 // IDS is the network function.
 type IDS struct {
 	ips            bool   // drop what drop and reject rules hit
+	rejects        bool   // a rule that is used makes frames
 	midstream      bool   // pick up sessions whose beginning was not seen
 	inline         bool   // streams are inspected as they arrive
 	scratchMembers []byte // of an event
@@ -87,6 +91,7 @@ func New(s nf.Setup) (nf.NF, error) {
 	flows := s.Flows.Cap()
 	n := &IDS{ips: o.Mode == "ips", summary: sum, scratch: make([]byte, 0, 1<<16), scratchMembers: make([]byte, 0, 32<<10)}
 	n.inline, n.midstream = n.ips, o.Midstream
+	n.rejects = slices.ContainsFunc(rules, func(r *rule.Rule) bool { return r.Action >= rule.Reject && r.Action <= rule.RejectBoth })
 	if o.StreamInline != nil {
 		n.inline = *o.StreamInline
 	}
@@ -136,7 +141,7 @@ func (n *IDS) Rules() Summary { return n.summary }
 func (n *IDS) Needs() nf.Needs {
 	w := nf.Needs{Reads: nf.Full, Flows: true}
 	if n.ips {
-		w.Writes, w.Injects = nf.Full, true
+		w.Writes, w.Injects = nf.Full, n.rejects // segments that overlap otherwise than before are normalized
 	}
 	return w
 }
