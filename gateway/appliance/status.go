@@ -28,6 +28,12 @@ func (a *Appliance) Status() *console.Status {
 	s.Memory.SlotBytes, s.Memory.FlowBytes = bytesPerSlot, bytesPerFlow
 	s.Memory.Replica.Capacity = uint64(a.cfg.ReplicaMB) << 20
 	s.SetLedger(&l, &a.reasons, console.ProblemNames())
+	s.Packets.Layer2 = map[string]uint64{}
+	for i, name := range a.cfg.Dataplane.Layer2.Names() {
+		if name != "" {
+			s.Packets.Layer2[name] = l.Layer2[i]
+		}
+	}
 	s.Memory.Flows = int(l.Flows)
 	for side := range ingress.Side(2) {
 		s.Ports[side.String()] = l.Wire[side]

@@ -55,7 +55,7 @@ func families(reasons, refusals []string) []metric {
 		family(counter, "injected_packets_total", "Frames that functions made (RST, ICMP), by the port they leave on.", bySide, port(func(a Account) uint64 { return a.Injected })),
 		family(counter, "forwarded_packets_total", "Packets sent out of the other port after a verdict.", bySide, port(func(a Account) uint64 { return a.Forwarded })),
 		family(counter, "forwarded_bytes_total", "Bytes sent out of the other port after a verdict.", bySide, port(func(a Account) uint64 { return a.ForwardedBytes })),
-		family(counter, "bypassed_packets_total", "Packets that crossed untouched: not IP, neighbour discovery and multicast membership, or of flows that no chain wants.", bySide, port(func(a Account) uint64 { return a.Bypassed })),
+		family(counter, "bypassed_packets_total", "Packets that crossed untouched: on the list layer2, or wanted by no chain.", bySide, port(func(a Account) uint64 { return a.Bypassed })),
 		family(counter, "dropped_packets_total", "Packets dropped, by the port they came in on and the reason.", []string{"port", "reason"}, func(s *Status, emit func(float64, ...string)) {
 			for _, side := range sides {
 				for _, r := range reasons {
@@ -67,6 +67,11 @@ func families(reasons, refusals []string) []metric {
 		family(counter, "malformed_packets_total", "Packets whose headers contradict each other or the frame, by what is wrong.", []string{"problem"}, func(s *Status, emit func(float64, ...string)) {
 			for _, p := range ProblemNames()[1:] {
 				emit(float64(s.Packets.Malformed[p]), p)
+			}
+		}),
+		family(counter, "layer2_packets_total", "Packets that crossed unjudged because they are on the list layer2, by protocol.", []string{"protocol"}, func(s *Status, emit func(float64, ...string)) {
+			for name, n := range s.Packets.Layer2 {
+				emit(float64(n), name)
 			}
 		}),
 		family(counter, "fail_open_packets_total", "Packets forwarded without a verdict, because a policy is fail-open, by cause.", []string{"cause"}, func(s *Status, emit func(float64, ...string)) {

@@ -67,6 +67,7 @@ type Account struct {
 // Packets are counts beside the ledger.
 type Packets struct {
 	Malformed             map[string]uint64 `json:"malformed"` // by what is wrong; they are in the ledger too
+	Layer2                map[string]uint64 `json:"layer2"`    // crossed unjudged, by protocol; they are in the ledger as bypassed
 	FailOpen              map[string]uint64 `json:"fail_open"` // forwarded without a verdict, by cause
 	Late                  uint64            `json:"late_verdicts"`
 	Redispatched          uint64            `json:"redispatched"` // sent to another worker because the first was lost

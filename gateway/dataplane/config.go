@@ -65,12 +65,17 @@ type Config struct {
 // Defaults returns the settings of a gateway that nobody tuned.
 func Defaults() Config {
 	return Config{
-		Rules:    classify.Rules{Choose: func([]byte, uint32) int { return 0 }},
+		Rules:    classify.Rules{Choose: func([]byte, uint32) int { return 0 }, Layer2: everyName()},
 		MaxDelay: 2 * time.Second, FlushAfter: 50 * time.Microsecond, WorkerTimeout: time.Second, MaxDeaths: 3,
 		FailureClosed: true, OverloadClosed: true,
 		Verdicts: int(maxVerdict) + 1, Slots: 16384, Flows: 1 << 18, FlowIdle: 5 * time.Minute, Burst: 128, IdleRounds: 2,
 		Spin: 300 * time.Microsecond,
 	}
+}
+
+func everyName() classify.Layer2 {
+	l, _ := classify.ParseLayer2(classify.Layer2Names()) // names are known
+	return l
 }
 
 // Validate refuses what contradicts itself.

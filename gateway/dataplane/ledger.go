@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/granule-nf/granule/gateway/dataplane/classify"
 	"github.com/granule-nf/granule/ingress"
 	"github.com/granule-nf/granule/ingress/packet"
 )
@@ -13,6 +14,8 @@ type Ledger struct {
 	Ports [2]PortLedger
 	// Problems counts received packets whose headers contradict each other, by what is wrong with them.
 	Problems [packet.NumProblems]uint64
+	// Layer2 counts packets that crossed unjudged because they are on the list `layer2`, by their place in classify.Layer2.Names.
+	Layer2 [classify.MaxLayer2]uint64
 	// What settles without a verdict, policy open: packets forwarded as they came.
 	OpenNoWorker, OpenOverload, OpenNoVerdict, OpenPoison uint64
 	// Late counts verdicts for packets that had been settled already.

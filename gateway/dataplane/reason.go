@@ -8,7 +8,7 @@ type Reason uint8
 
 // The gateway's own reasons. Every one has a name and a counter, and a test that it does.
 const (
-	Unmatched       Reason = iota // no chain wants the flow and `unmatched: drop`
+	Unmatched       Reason = iota // no chain wants the flow, or it is no IP packet, and `unmatched: drop`
 	Malformed                     // headers contradict each other and --malformed drop
 	NoWorker                      // waited --max-delay for a worker to have the sub-flow, and --on-worker-failure closed
 	Overload                      // waited --max-delay for room on its worker's connection, and --on-overload drop

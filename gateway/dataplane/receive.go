@@ -76,6 +76,15 @@ func (s *Shard) place(f *ingress.Frame, side ingress.Side, owner int, p *classif
 		s.discard(i, Malformed)
 		return
 	case classify.Bypassed:
+		s.led.Layer2[p.Layer2]++
+		sl.flags = bypassed
+		s.enqueueTX(i)
+		return
+	case classify.NotIP:
+		if s.cfg.DropUnmatched {
+			s.discard(i, Unmatched)
+			return
+		}
 		sl.flags = bypassed
 		s.enqueueTX(i)
 		return

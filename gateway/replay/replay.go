@@ -1,11 +1,14 @@
 package replay
 
 import (
+	"slices"
+
 	"github.com/granule-nf/granule/flowtable"
 	"github.com/granule-nf/granule/gateway/chain"
 	"github.com/granule-nf/granule/gateway/dataplane"
 	"github.com/granule-nf/granule/gateway/dataplane/classify"
 	"github.com/granule-nf/granule/ingress"
+	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/lambdaworker/nf"
 )
 
@@ -39,6 +42,7 @@ type fate struct {
 	from     ingress.Side
 	dropped  bool
 	bypassed bool
+	observed bool // it crosses unjudged, and an IDS sees it
 	reason   dataplane.Reason
 	chain    int
 	told     bool // a function has written the drop event itself
@@ -76,6 +80,7 @@ type insert struct {
 type config struct {
 	DropUnmatched bool
 	DropMalformed bool
+	Layer2        classify.Layer2
 	Injected      bool // frames that functions made are written too
 	Batch         int
 	Flows         int
@@ -98,7 +103,7 @@ func newReplay(plan *chain.Plan, hosts insideHosts, cfg config) *replay {
 	}
 	r := &replay{
 		cfg: cfg, plan: plan, hosts: hosts,
-		rules:   classify.Rules{Choose: plan.Choose, DropMalformed: cfg.DropMalformed, DropUnmatched: cfg.DropUnmatched, JudgeControl: true},
+		rules:   classify.Rules{Choose: plan.Choose, DropMalformed: cfg.DropMalformed, DropUnmatched: cfg.DropUnmatched, Layer2: cfg.Layer2},
 		flows:   flowtable.New(flowtable.Config{Flows: cfg.Flows, IdleNS: cfg.IdleNS, Seed: cfg.Seed}),
 		fates:   make([]fate, 0, cfg.Batch),
 		members: make([][]uint16, len(plan.Chains)),
@@ -157,6 +162,13 @@ func (r *replay) ingest(f *ingress.Frame) {
 		return
 	case classify.Bypassed:
 		p.bypassed = true
+		if p.observed = at.Info.Kind != packet.NotIP; !p.observed {
+			return
+		}
+	case classify.NotIP:
+		if p.bypassed = !r.rules.DropUnmatched; !p.bypassed {
+			p.dropped, p.reason = true, dataplane.Unmatched
+		}
 		return
 	}
 	flow, fresh := r.flows.Get(&at.Key, f.Time)
@@ -172,7 +184,7 @@ func (r *replay) ingest(f *ingress.Frame) {
 	case e.Chain != classify.NoChain:
 		p.chain = int(e.Chain)
 		r.members[p.chain] = append(r.members[p.chain], uint16(i))
-	case r.rules.DropUnmatched:
+	case r.rules.DropUnmatched && !p.observed:
 		p.dropped, p.reason = true, dataplane.Unmatched
 	default:
 		p.bypassed = true
@@ -201,16 +213,30 @@ func (r *replay) stages(c int, members []uint16) {
 	}
 	for ; s >= 0 && s < len(compiled.Stages) && len(members) > 0; s += step {
 		stage := &compiled.Stages[s]
+		if !observes(&stage.Bundle) {
+			members = slices.DeleteFunc(members, func(i uint16) bool { return r.fates[i].observed })
+			if len(members) == 0 {
+				return
+			}
+		}
 		stage.Pipeline.Start()
 		for _, i := range members {
 			p := &r.fates[i]
-			stage.Pipeline.Add(p.frame.Data, p.frame.Wire, nf.Side(p.from), p.frame.Time, p.number)
+			data := p.frame.Data
+			if p.observed {
+				data = r.keep(data) // it crosses as it is, whatever a function makes of it
+			}
+			stage.Pipeline.Add(data, p.frame.Wire, nf.Side(p.from), p.frame.Time, p.number)
 		}
 		b := stage.Pipeline.Run()
 		r.collect(b, members)
 		live := members[:0]
 		for k, i := range members {
 			p := &r.fates[i]
+			if p.observed {
+				live = append(live, i)
+				continue
+			}
 			if v := b.Verdicts[k]; v != nf.Pass {
 				p.dropped, p.reason = true, dataplane.FirstVerdict+dataplane.Reason(v)
 				if !p.told && stage.Bundle.Events.Has(nf.EventDrop) {
@@ -226,6 +252,12 @@ func (r *replay) stages(c int, members []uint16) {
 		}
 		members = live
 	}
+}
+
+// observes reports whether a stage is an IDS and nothing else: it is shown what crosses at layer 2, since an alert about it is worth
+// having. Its verdicts on that mean nothing, and whatever else counts or drops never sees it.
+func observes(b *nf.Bundle) bool {
+	return !slices.ContainsFunc(b.NFs, func(f nf.BundleNF) bool { return f.Name != "ids" })
 }
 
 // keep copies what a pipeline made, which is its own to overwrite when it starts anew.
@@ -247,6 +279,9 @@ func (r *replay) collect(b *nf.Batch, members []uint16) {
 		}
 	}, first)
 	for _, x := range b.Injected {
+		if r.fates[members[x.Cause]].observed {
+			continue
+		}
 		r.packets.injected++
 		r.inserts = append(r.inserts, insert{members[x.Cause], r.keep(x.Frame)})
 	}

@@ -34,6 +34,7 @@ func (o *Options) Run(command *pflag.FlagSet, lookup settings.Lookup, stdout, st
 	}
 	cfg := o.config
 	cfg.DropUnmatched, cfg.DropMalformed = o.offline.DropUnmatched(), o.offline.DropMalformed()
+	cfg.Layer2 = o.offline.Layer2()
 	flows, idle := o.offline.FlowTable()
 	cfg.Flows, cfg.IdleNS = flows, int64(idle)
 	return replayCapture(plan, hosts, cfg, &o.Files, stdout, stderr)

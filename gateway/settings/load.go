@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/granule-nf/granule/gateway/chain"
+	"github.com/granule-nf/granule/gateway/dataplane/classify"
 	"github.com/granule-nf/granule/lambdaworker/nf"
 	"github.com/spf13/pflag"
 )
@@ -44,6 +45,9 @@ func (s *Run) Load(fs *pflag.FlagSet, lookup Lookup) (_ Gateway, err error) {
 	s.dp.MaxDeaths = s.redeliveries + 1 // each loses a worker; the first delivery is none
 	s.dp.DropUnmatched = s.unmatched == "drop"
 	s.dp.DropMalformed = s.malformed == "drop"
+	if s.dp.Layer2, err = classify.ParseLayer2(s.layer2); err != nil {
+		return cfg, err
+	}
 	s.dp.FailureClosed = s.onWorkerFailure == "closed"
 	s.dp.OverloadClosed = s.onOverload == "closed"
 	s.workers.Lifetime, s.workers.JoinTimeout = s.fleet.Lifetime, s.fleet.Join

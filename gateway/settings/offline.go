@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/granule-nf/granule/gateway/chain"
+	"github.com/granule-nf/granule/gateway/dataplane/classify"
 	"github.com/granule-nf/granule/lambdaworker/nf"
 )
 
@@ -14,13 +15,16 @@ import (
 // too: they are checked, and mean nothing here.
 type Offline struct {
 	unmatched, malformed string
+	layer2               []string
+	crosses              classify.Layer2 // what layer2 says
 	flows                int
 	idle                 time.Duration
 }
 
 // Flags adds the settings to a command's flags.
 func (o *Offline) Flags(fs *pflag.FlagSet) {
-	choiceVar(fs, &o.unmatched, "unmatched", "pass", "flows that no chain wants", "pass", "drop")
+	choiceVar(fs, &o.unmatched, "unmatched", "pass", unmatchedUsage, "pass", "drop")
+	fs.StringSliceVar(&o.layer2, "layer2", classify.Layer2Names(), layer2Usage)
 	choiceVar(fs, &o.malformed, "malformed", "pass", "packets whose headers contradict each other", "pass", "drop")
 	fs.IntVar(&o.flows, "flows", nf.DefaultFlows, "`flows` of which the gateway notes their chain")
 	fs.DurationVar(&o.idle, "flow-idle", time.Duration(nf.DefaultIdle), "a flow silent for this `long` is forgotten")
@@ -39,6 +43,8 @@ func (o *Offline) Compile(command *pflag.FlagSet, lookup Lookup, path string, se
 	if o.flows < 1 || o.flows > maxFlows {
 		err = errors.Join(err, errors.New("flows: expected 1 to 268435456"))
 	}
+	crosses, bad := classify.ParseLayer2(o.layer2)
+	o.crosses, err = crosses, errors.Join(err, bad)
 	if err != nil && len(cfg.Chains) == 0 {
 		return nil, cfg, err
 	}
@@ -47,6 +53,11 @@ func (o *Offline) Compile(command *pflag.FlagSet, lookup Lookup, path string, se
 }
 
 const maxFlows = 1 << 28
+
+const (
+	unmatchedUsage = "flows that no chain wants, and what is neither IP nor on the list layer2"
+	layer2Usage    = "what crosses unjudged, by name or EtherType (0x88cc); none: nothing. Neighbour discovery, IGMP and MLD cross only in the form that their RFCs demand"
+)
 
 // everySetting is every setting that a file may hold: those of run, and in the place of the shared ones the command's own.
 func (o *Offline) everySetting(command *pflag.FlagSet) *pflag.FlagSet {
@@ -68,6 +79,9 @@ func (o *Offline) DropUnmatched() bool { return o.unmatched == "drop" }
 
 // DropMalformed reports whether packets whose headers contradict each other are dropped.
 func (o *Offline) DropMalformed() bool { return o.malformed == "drop" }
+
+// Layer2 is what crosses unjudged; Compile has read it.
+func (o *Offline) Layer2() classify.Layer2 { return o.crosses }
 
 // FlowTable is how many flows are noted at a time, and how long a silent one is.
 func (o *Offline) FlowTable() (flows int, idle time.Duration) { return o.flows, o.idle }

@@ -4,6 +4,7 @@ import (
 	"github.com/granule-nf/granule/gateway/chain"
 	"github.com/granule-nf/granule/gateway/coordinator"
 	"github.com/granule-nf/granule/gateway/dataplane"
+	"github.com/granule-nf/granule/gateway/dataplane/classify"
 	"github.com/granule-nf/granule/gateway/locallambda"
 	"github.com/spf13/pflag"
 )
@@ -13,6 +14,7 @@ type Run struct {
 	config                                              string
 	inside, outside                                     string
 	unmatched, malformed                                string
+	layer2                                              []string
 	onWorkerFailure, onProcessFailure, onOverload, ship string
 	dp                                                  dataplane.Config
 	workers                                             coordinator.Config
@@ -40,7 +42,8 @@ func (s *Run) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&s.inside, "inside", "", "inside port: an interface, or pcap:FILE to read")
 	fs.StringVar(&s.outside, "outside", "", "outside port: an interface, or pcap:FILE to write")
 
-	choiceVar(fs, &s.unmatched, "unmatched", "pass", "flows that no chain wants", "pass", "drop")
+	choiceVar(fs, &s.unmatched, "unmatched", "pass", unmatchedUsage, "pass", "drop")
+	fs.StringSliceVar(&s.layer2, "layer2", classify.Layer2Names(), layer2Usage)
 	choiceVar(fs, &s.malformed, "malformed", "pass", "packets whose headers contradict each other: judged like others, or dropped", "pass", "drop")
 	choiceVar(fs, &s.onWorkerFailure, "on-worker-failure", "closed", "packets that no worker judged within max-delay, and those on which a function failed: forwarded or dropped", "open", "closed")
 	choiceVar(fs, &s.onOverload, "on-overload", "closed", "packets that found no room on their worker within max-delay: forwarded or dropped", "open", "closed")

@@ -38,6 +38,9 @@ func resolve(flags *pflag.FlagSet, keys []chain.Key, lookupEnv Lookup) error {
 		case f.Changed || hasEnv(k.Name, lookupEnv):
 		case k.List && f.Value.Type() != "stringSlice":
 			problems = append(problems, k.Place.Problem("%s: found a list, expected one value: %s", k.Name, f.Usage))
+		case k.List && len(k.Values) == 0:
+			_ = f.Value.(pflag.SliceValue).Replace(nil) // an empty list is not the default
+			set = append(set, f)
 		default:
 			for i, v := range k.Values {
 				if err := f.Value.Set(v); err != nil {

@@ -5,7 +5,7 @@ type Kind uint8
 
 // Network layers.
 const (
-	NotIP Kind = iota // anything that crosses the gateway untouched at layer 2
+	NotIP Kind = iota // no IP header was found, whatever the frame is
 	IPv4
 	IPv6
 )
@@ -16,7 +16,7 @@ type Problem uint8
 // Problems, in the order in which Parse meets them.
 const (
 	OK              Problem = iota
-	ShortEthernet           // no room for an Ethernet header and its VLAN tags
+	ShortEthernet           // no room for an Ethernet header and the tags and labels behind it
 	ShortIP                 // no room for an IP header
 	BadIPVersion            // the version nibble contradicts the EtherType
 	BadIPHeaderLen          // IPv4 header length below 20 or past the datagram
@@ -80,7 +80,7 @@ const MaxExtensions = 16
 type Info struct {
 	Kind      Kind
 	Problem   Problem
-	VLANs     uint8 // number of VLAN tags, 0 to 2; others are passed
+	VLANs     uint8 // number of VLAN tags; from 255 on it is 255
 	Proto     uint8 // upper-layer protocol after extension headers
 	TTL       uint8 // IPv4 TTL or IPv6 hop limit
 	TOS       uint8 // IPv4 TOS or IPv6 traffic class
@@ -92,8 +92,9 @@ type Info struct {
 	MoreFrags bool
 	HasL4     bool      // L4 points to a transport header: whole TCP (20+), UDP, ICMP header of a whole packet or first fragment
 	HasPorts  bool      // at least the four bytes of both ports are there, even if the header behind is cut short
-	EtherType uint16    // behind the first two VLAN tags; of an IP packet 0x0800 or 0x86dd, whatever stands before it
-	VLAN      [2]uint16 // tag control information, outermost first
+	EtherType uint16    // behind tags, labels, LLC and PPPoE, as far as they could be looked behind
+	VLAN      [2]uint16 // tag control information of the two outermost tags
+	Stack     uint32    // mixed from the tags behind those two and PPPoE sessions; 0 where there are none
 	L3        uint16    // network header
 	L4        uint16    // transport header, or where it would be; 0 if unknown
 	Payload   uint16    // first byte behind all headers parsed

@@ -11,7 +11,8 @@ import (
 // pointers. The two directions of a flow have the same Key; Info.Key tells them apart.
 //
 // Word 0-1 and 2-3 are the lower and the higher address (IPv4 in the low half of the second word), word 4 the lower
-// and higher port (16 bits each, from the top), protocol, kind and the fragment bit, word 5 the VLAN ids.
+// and higher port (16 bits each, from the top), protocol, kind and the fragment bit, word 5 the VLAN ids: Info.Stack in the upper 24
+// bits, then the number of tags, then the ids of the two outermost. MPLS labels are not in it: they differ by direction.
 type Key [6]uint64
 
 const keyFragment = 1 << 8
@@ -21,9 +22,9 @@ func (k *Key) Endpoints() (lower, higher netip.AddrPort, proto uint8) {
 	return netip.AddrPortFrom(k.addr(0), uint16(k[4]>>48)), netip.AddrPortFrom(k.addr(2), uint16(k[4]>>32)), uint8(k[4] >> 16)
 }
 
-// VLANs returns the VLAN ids, outermost first.
+// VLANs returns the ids of the two outermost VLAN tags, and how many of the two there are.
 func (k *Key) VLANs() (ids [2]uint16, n int) {
-	return [2]uint16{uint16(k[5]>>16) & 0xfff, uint16(k[5]) & 0xfff}, int(k[5] >> 32)
+	return [2]uint16{uint16(k[5]>>16) & 0xfff, uint16(k[5]) & 0xfff}, min(int(k[5]>>32&0xff), 2)
 }
 
 func (k *Key) addr(at int) netip.Addr {
@@ -81,7 +82,7 @@ func (in *Info) key(frame []byte, k *Key) (reverse bool) {
 	}
 	k[0], k[1], k[2], k[3] = a0, a1, b0, b1
 	k[4] = ap<<48 | bp<<32 | low
-	k[5] = uint64(in.VLANs)<<32 | uint64(in.VLAN[0]&0xfff)<<16 | uint64(in.VLAN[1]&0xfff)
+	k[5] = uint64(in.Stack>>8)<<40 | uint64(in.VLANs)<<32 | uint64(in.VLAN[0]&0xfff)<<16 | uint64(in.VLAN[1]&0xfff)
 	return reverse
 }
 
@@ -104,7 +105,7 @@ func quotedKey(frame []byte, in *Info, k *Key) (reverse, ok bool) {
 	if !ParseQuoted(frame, p, in.Kind, &q) || q.Frag && !q.FirstFrag {
 		return false, false
 	}
-	q.VLANs, q.VLAN = in.VLANs, in.VLAN
+	q.VLANs, q.VLAN, q.Stack = in.VLANs, in.VLAN, in.Stack
 	q.Frag = q.Frag && !q.HasPorts // a first fragment says what ports the whole datagram has
 	return q.key(frame, k), true
 }

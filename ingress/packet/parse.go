@@ -2,16 +2,6 @@ package packet
 
 import "encoding/binary"
 
-// EtherTypes that Parse walks (IEEE 802 numbers).
-const (
-	EtherIPv4  = 0x0800
-	EtherARP   = 0x0806
-	EtherVLAN  = 0x8100
-	EtherIPv6  = 0x86dd
-	EtherQinQ  = 0x88a8
-	EtherQinQ2 = 0x9100
-)
-
 // Parse fills in from one pass over frame, whose length on the wire is wire (at least len(frame)). A packet with a
 // Problem keeps what was found before it: Kind is set as soon as a whole IP header is there.
 func Parse(frame []byte, wire int, in *Info) {
@@ -22,28 +12,22 @@ func Parse(frame []byte, wire int, in *Info) {
 		in.Problem = ShortEthernet
 		return
 	}
-	off := 14
-	et := binary.BigEndian.Uint16(frame[12:14])
-	for in.VLANs < 2 && (et == EtherVLAN || et == EtherQinQ || et == EtherQinQ2) {
-		if len(frame) < off+4 {
-			in.Problem = ShortEthernet
-			return
-		}
-		in.VLAN[in.VLANs] = binary.BigEndian.Uint16(frame[off:])
-		in.VLANs++
-		et = binary.BigEndian.Uint16(frame[off+2:])
-		off += 4
+	if !in.link(frame, binary.BigEndian.Uint16(frame[12:]), 14) {
+		in.Problem = ShortEthernet
 	}
-	in.EtherType = et
-	in.L3 = uint16(off)
 	in.Payload = in.L3
-	if et != EtherIPv4 && et != EtherIPv6 {
-		var ok bool
-		if et, off, ok = unwrap(frame, et, off); !ok {
-			return
-		}
+	in.network(frame, wire)
+}
+
+// network reads the IP header at L3, if there is one.
+func (in *Info) network(frame []byte, wire int) {
+	switch {
+	case in.Problem != OK:
+	case in.EtherType == EtherIPv4:
+		in.ipv4(frame, wire)
+	case in.EtherType == EtherIPv6:
+		in.ipv6(frame, wire)
 	}
-	in.network(frame, et, off, wire)
 }
 
 // ipv4 reads the header of RFC 791 section 3.1:

@@ -2,7 +2,7 @@
 // and `granule replay` have these rules in common. It holds no state and allocates nothing.
 //
 //	classify.go  the class of a packet, the key of its flow, and the chain of a flow's first packet
-//	layer2.go    what crosses at layer 2 unjudged
+//	layer2.go    what crosses at layer 2 unjudged, and in which form (layer2_list.go: the setting that says so)
 package classify
 
 import "github.com/granule-nf/granule/ingress/packet"
@@ -13,7 +13,8 @@ type Class uint8
 // Classes.
 const (
 	Judged    Class = iota // IP: it goes the way of its flow
-	Bypassed               // it crosses at layer 2: no chain sees it
+	Bypassed               // it is on the list Rules.Layer2: no chain sees it
+	NotIP                  // neither: no chain can see it, so it goes as what no chain wants
 	Malformed              // its headers contradict each other and Rules.DropMalformed: it is dropped
 )
 
@@ -28,27 +29,35 @@ type Chooser func(frame []byte, wire uint32) int
 type Rules struct {
 	Choose        Chooser
 	DropMalformed bool // drop packets whose headers contradict each other, rather than to judge them as far as they can be read
-	JudgeControl  bool // judge neighbour discovery, multicast listener reports and IGMP like other packets, rather than to let them cross
-	DropUnmatched bool // drop packets of flows whose chain is NoChain, rather than to let them bypass
+	DropUnmatched bool // drop packets that are not IP, and those of flows whose chain is NoChain, rather than to let them bypass
+	Layer2        Layer2
 }
 
 // Packet is what the rules found out about one packet.
 type Packet struct {
 	Info    packet.Info
-	Key     packet.Key // of its flow; only if Class is Judged. Of an ICMP error it is that of the packet quoted
+	Key     packet.Key // of its flow; only if Class is Judged, or Bypassed and it is IP. Of an ICMP error it is that of the packet quoted
 	Reverse bool       // it travels from the higher endpoint of Key to the lower
 	Class   Class
+	Layer2  uint8 // which of the list it is, if Class is Bypassed: an index into Layer2.Names
 }
 
 // Packet fills p for frame, which had wire bytes on the wire.
 func (r *Rules) Packet(frame []byte, wire uint32, p *Packet) {
 	in := &p.Info
 	packet.Parse(frame, int(wire), in)
+	var crosses bool
+	p.Layer2, crosses = r.Layer2.crosses(frame, in)
 	switch {
 	case in.Problem != packet.OK && r.DropMalformed:
 		p.Class = Malformed
-	case in.Kind == packet.NotIP || !r.JudgeControl && linkControl(in):
+	case crosses:
 		p.Class = Bypassed
+		if in.Kind != packet.NotIP {
+			p.Reverse = in.Key(frame, &p.Key)
+		}
+	case in.Kind == packet.NotIP:
+		p.Class = NotIP
 	default:
 		p.Class = Judged
 		p.Reverse = in.Key(frame, &p.Key)

@@ -47,38 +47,20 @@ func TestClassOfAPacket(t *testing.T) {
 		{"UDP over IPv6", frame(2, packet.EtherIPv6, ip6(packet.ProtoUDP, ports...)...), Judged, false},
 		{"later fragment", frame(2, packet.EtherIPv4, ip4(packet.ProtoUDP, 1, ports...)...), Judged, false},
 		{"UDP header cut short", frame(2, packet.EtherIPv4, ip4(packet.ProtoUDP, 0, 0, 1, 2)...), Judged, true},
-		{"ARP", frame(2, packet.EtherARP, 0, 1), Bypassed, false},
-		{"runt", []byte{1, 2, 3}, Bypassed, true},
-		{"IPv4 that is not", frame(2, packet.EtherIPv4, 0x65), Bypassed, true},
+		{"runt", []byte{1, 2, 3}, NotIP, true},
+		{"IPv4 that is not", frame(2, packet.EtherIPv4, 0x65), NotIP, true},
 		{"to a multicast MAC address", frame(1, packet.EtherIPv4, ip4(packet.ProtoUDP, 0, ports...)...), Judged, false},
 		{"to the broadcast MAC address", frame(0xff, packet.EtherIPv4, ip4(packet.ProtoUDP, 0, ports...)...), Judged, false},
-		{"IGMP", frame(2, packet.EtherIPv4, ip4(packet.ProtoIGMP, 0, 0x16, 0)...), Bypassed, false},
 		{"protocol 2 of IPv6 is no IGMP", frame(2, packet.EtherIPv6, ip6(packet.ProtoIGMP, 0x16, 0)...), Judged, false},
-		{"neighbour solicitation", frame(2, packet.EtherIPv6, ip6(packet.ProtoICMPv6, 135, 0, 0, 0, 0, 0, 0, 0)...), Bypassed, false},
-		{"multicast listener report", frame(2, packet.EtherIPv6, ip6(packet.ProtoICMPv6, 143, 0, 0, 0, 0, 0, 0, 0)...), Bypassed, false},
 		{"echo", frame(2, packet.EtherIPv6, ip6(packet.ProtoICMPv6, 128, 0, 0, 0, 0, 0, 0, 0)...), Judged, false},
 	} {
 		var p Packet
-		pass, drop := Rules{}, Rules{DropMalformed: true}
+		pass, drop := Rules{Layer2: everything}, Rules{Layer2: everything, DropMalformed: true}
 		if pass.Packet(tt.frame, uint32(len(tt.frame)), &p); p.Class != tt.class {
 			t.Errorf("%s: class %d; expected %d", tt.name, p.Class, tt.class)
 		}
 		if drop.Packet(tt.frame, uint32(len(tt.frame)), &p); (p.Class == Malformed) != tt.dropped {
 			t.Errorf("%s: class %d where malformed packets are dropped; expected that to be so: %v", tt.name, p.Class, tt.dropped)
-		}
-	}
-}
-
-// Where link control is judged, nothing that is IP crosses unjudged.
-func TestJudgeControl(t *testing.T) {
-	for _, f := range [][]byte{
-		frame(1, packet.EtherIPv4, ip4(packet.ProtoIGMP, 0, 0x16, 0)...),
-		frame(0x33, packet.EtherIPv6, ip6(packet.ProtoICMPv6, 134, 0, 0, 0, 0, 0, 0, 0)...),
-	} {
-		var p Packet
-		r := Rules{JudgeControl: true}
-		if r.Packet(f, uint32(len(f)), &p); p.Class != Judged {
-			t.Errorf("protocol %d: class %d; expected that it is judged", p.Info.Proto, p.Class)
 		}
 	}
 }
@@ -124,14 +106,19 @@ func FuzzPacket(f *testing.F) {
 	f.Add(frame(2, packet.EtherIPv4, ip4(packet.ProtoUDP, 0, ports...)...), uint32(60), true)
 	f.Add(frame(2, packet.EtherIPv6, ip6(packet.ProtoICMPv6, 135, 0, 0, 0)...), uint32(1500), false)
 	f.Add([]byte{1}, uint32(0), true)
+	for _, tt := range layer2Frames {
+		f.Add(tt.frame, uint32(len(tt.frame)), true)
+	}
 	f.Fuzz(func(t *testing.T, data []byte, wire uint32, drop bool) {
-		r := Rules{DropMalformed: drop}
+		r := Rules{DropMalformed: drop, Layer2: everything}
 		var p, q Packet
 		wire &= 0xffff
 		r.Packet(data, wire, &p)
 		switch {
 		case p.Class == Judged && p.Info.Kind == packet.NotIP:
 			t.Error("judged, and no chain could have seen it")
+		case p.Class == NotIP && p.Info.Kind != packet.NotIP:
+			t.Error("an IP packet goes as if it were none")
 		case (p.Class == Malformed) != (drop && p.Info.Problem != packet.OK):
 			t.Errorf("problem %v, class %d, malformed packets dropped: %v", p.Info.Problem, p.Class, drop)
 		}
@@ -145,7 +132,7 @@ func FuzzPacket(f *testing.F) {
 
 func TestPacketAllocatesNothing(t *testing.T) {
 	f := frame(2, packet.EtherIPv4, ip4(packet.ProtoUDP, 0, ports...)...)
-	var r Rules
+	r := Rules{Layer2: everything}
 	var p Packet
 	if n := testing.AllocsPerRun(100, func() { r.Packet(f, 60, &p) }); n != 0 {
 		t.Errorf("%v allocations per packet", n)
