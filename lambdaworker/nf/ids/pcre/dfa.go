@@ -65,7 +65,10 @@ func (m *Machine) Prepare(all []*Regexp) {
 	m.known = make(map[*Regexp]int, len(all))
 	size := 1
 	for _, r := range all {
-		if _, dup := m.known[r]; dup || len(r.insts) > maxDFAInsts {
+		if m.back.reserve(r); r.groups != nil || len(r.insts) > maxDFAInsts {
+			continue
+		}
+		if _, dup := m.known[r]; dup {
 			continue
 		}
 		m.known[r] = len(m.prepared)

@@ -42,7 +42,7 @@ func (t *translator) escape() error {
 		return nil
 	case 'G', 'K', 'R', 'X', 'C', 'p', 'P', 'g', 'k', 'N':
 		if c == 'g' || c == 'k' {
-			return ErrBackreference
+			return t.escapedReference()
 		}
 		if c == 'N' {
 			t.atom = t.out.Len()
@@ -53,7 +53,11 @@ func (t *translator) escape() error {
 		return fmt.Errorf("%w: \\%c", ErrConstruct, c)
 	}
 	if c >= '1' && c <= '9' && (t.at+2 >= len(t.in) || t.in[t.at+2] < '0' || t.in[t.at+2] > '7' || c > '7') {
-		return ErrBackreference
+		end := t.at + 2
+		if end < len(t.in) && t.in[end] >= '0' && t.in[end] <= '9' {
+			end++
+		}
+		return t.reference(t.in[t.at+1:end], end)
 	}
 	if set, ok := sets[c]; ok {
 		t.atom = t.out.Len()
@@ -68,6 +72,29 @@ func (t *translator) escape() error {
 	t.literal(b)
 	t.at += size
 	return nil
+}
+
+// escapedReference reads \g1, \g{1}, \g{-1}, \g{name}, \k<name>, \k{name} and \k'name'.
+func (t *translator) escapedReference() error {
+	rest := t.in[t.at+2:]
+	if rest == "" {
+		return errors.New("a reference names no group")
+	}
+	if i := strings.IndexByte("{<'", rest[0]); i >= 0 {
+		end := strings.IndexByte(rest[1:], "}>'"[i])
+		if end < 0 || t.in[t.at+1] == 'g' && i > 0 {
+			return fmt.Errorf("%w: %.8s", ErrConstruct, t.in[t.at:])
+		}
+		return t.reference(rest[1:1+end], t.at+2+end+2)
+	}
+	n := 0
+	for n < len(rest) && rest[n] >= '0' && rest[n] <= '9' {
+		n++
+	}
+	if n == 0 || t.in[t.at+1] == 'k' {
+		return fmt.Errorf("%w: %.8s", ErrConstruct, t.in[t.at:])
+	}
+	return t.reference(rest[:n], t.at+2+n)
 }
 
 // sets are the class escapes, by the members of a class. \s has the vertical tab, unlike Go's.

@@ -11,6 +11,7 @@ type Machine struct {
 	dfa      dfa
 	prepared []prepared
 	known    map[*Regexp]int // index into prepared
+	back     backtracker
 }
 
 // threadTicks is what one thread costs for one byte, in ticks of about a nanosecond.
@@ -47,6 +48,12 @@ func (l *threads) has(pc uint32) bool {
 func (m *Machine) Match(r *Regexp, data []byte, from int, ticks *int) (start, end int, ok bool) {
 	if from > len(data) || *ticks < 0 {
 		return 0, 0, false
+	}
+	if r.groups != nil {
+		if m.known == nil {
+			m.back.reserve(r)
+		}
+		return m.back.match(r, data, from, ticks)
 	}
 	m.now.dense, m.next.dense = m.now.dense[:0], m.next.dense[:0]
 	start, end = -1, -1

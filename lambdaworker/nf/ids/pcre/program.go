@@ -1,6 +1,7 @@
 package pcre
 
 import (
+	"errors"
 	"fmt"
 	"regexp/syntax"
 	"slices"
@@ -29,6 +30,9 @@ type Regexp struct {
 	floating bool      // what stands before a match does not matter
 	class    [256]uint8
 	classes  int
+	groups   []group  // of an expression that needs to go back; nil for the others
+	behind   []uint32 // where it goes on behind the groups that begin at an instruction
+	noCase   bool
 }
 
 type inst struct {
@@ -45,8 +49,10 @@ const (
 	opNop
 	opMatch
 	opFail
-	opByte // lo
-	opSet  // bits
+	opByte  // lo
+	opSet   // bits
+	opGroup // arg: 2n where group n begins, 2n+1 where it ends
+	opShut  // the end of a group that is more than brackets
 )
 
 // maxInsts bounds the size of a program.
@@ -56,6 +62,10 @@ const maxInsts = 40000
 func Compile(expr string, f Flags) (*Regexp, error) {
 	t := &translator{in: expr, extended: f.Extended, bare: f.DollarEnd || f.MultiLine}
 	text, err := t.run()
+	if errors.Is(err, errGoesBack) {
+		t = &translator{in: expr, extended: f.Extended, bare: t.bare, back: true, names: map[string]int{}}
+		text, err = t.run()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -86,9 +96,17 @@ func Compile(expr string, f Flags) (*Regexp, error) {
 	}
 	r := &Regexp{start: uint32(prog.Start), dollar: t.dollar, anchored: f.Anchored || prog.StartCond()&syntax.EmptyBeginText != 0}
 	r.lower(prog)
+	if t.back {
+		r.noCase = f.NoCase
+		if err := r.backtracks(re, prog); err != nil {
+			return nil, err
+		}
+		r.shuts()
+		r.anchored = f.Anchored || r.beginsText()
+	}
 	r.findFirst()
 	r.classify()
-	r.floating = !r.anchored && !slices.ContainsFunc(r.insts, inst.looksBack)
+	r.floating = !r.anchored && r.groups == nil && !slices.ContainsFunc(r.insts, inst.looksBack)
 	return r, nil
 }
 
@@ -147,6 +165,11 @@ func (r *Regexp) findFirst() {
 			walk(in.out)
 			walk(in.arg)
 		case opNop:
+			walk(in.out)
+		case opGroup, opShut:
+			if r.groups[in.arg/2].kind != plainGroup {
+				r.anyFirst = true
+			}
 			walk(in.out)
 		case opEmpty, opMatch:
 			r.anyFirst = true

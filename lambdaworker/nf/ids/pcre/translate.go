@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// Constructs that this engine can't express.
+// Errors of Compile.
 var (
-	ErrLookaround    = errors.New("lookaround (?= (?! (?<= (?<! is not supported")
-	ErrBackreference = errors.New("backreferences are not supported")
-	ErrAtomic        = errors.New("atomic groups (?> and possessive quantifiers are not supported")
-	ErrConstruct     = errors.New("construct is not supported")
-	ErrTooLarge      = errors.New("the expression is too large once its counts are written out")
+	ErrConstruct = errors.New("construct is not supported")
+	ErrTooLarge  = errors.New("the expression is too large once its counts are written out")
 )
+
+// errGoesBack: the expression needs the engine that goes back.
+var errGoesBack = errors.New("lookaround, a backreference or an atomic group")
 
 // translator writes a PCRE in the syntax of regexp/syntax. Bytes of 0x80 and more become the character of that number.
 type translator struct {
@@ -26,6 +26,11 @@ type translator struct {
 	groups   []int // where open groups start in out
 	dollar   bool  // there is a $ that may stand before a final newline
 	bare     bool  // no $ may: flag E or m
+
+	back   bool           // lookaround, references and atomic groups are written as groups with names
+	count  int            // of groups of the expression
+	unique int            // of names
+	names  map[string]int // numbers of its named groups
 }
 
 // maxExpression bounds what writing out large counts may make of an expression.
@@ -155,7 +160,13 @@ func (t *translator) suffix() error {
 			t.out.WriteByte('?')
 			t.at++
 		case '+':
-			return ErrAtomic
+			if !t.back {
+				return errGoesBack
+			}
+			all := t.out.String()
+			t.out.Reset()
+			t.out.WriteString(all[:t.atom] + t.special('t', "") + all[t.atom:] + ")")
+			t.at++
 		}
 	}
 	// The whole, quantifier included, can't be repeated again without brackets.
@@ -179,7 +190,7 @@ func (t *translator) repeat(size int) error {
 	if m >= 0 && m < n {
 		return fmt.Errorf("{%s}: the numbers are out of order", text)
 	}
-	if n <= most && m <= most {
+	if n <= most && m <= most || t.back {
 		return t.quantifier("{"+text+"}", t.at+size)
 	}
 	if t.atom < 0 {
@@ -233,25 +244,38 @@ func (t *translator) open() error {
 		}
 		t.at += end + 1
 		return nil
-	case strings.HasPrefix(rest, "(?="), strings.HasPrefix(rest, "(?!"), strings.HasPrefix(rest, "(?<="), strings.HasPrefix(rest, "(?<!"):
-		return ErrLookaround
-	case strings.HasPrefix(rest, "(?>"):
-		return ErrAtomic
-	case strings.HasPrefix(rest, "(?P="), strings.HasPrefix(rest, "(?P>"):
-		return ErrBackreference
+	case special(rest) != 0:
+		if !t.back {
+			return errGoesBack
+		}
+		t.out.WriteString(t.special(special(rest), ""))
+		t.at += 3
+		if rest[2] == '<' {
+			t.at++
+		}
+	case strings.HasPrefix(rest, "(?P="):
+		end := strings.IndexByte(rest, ')')
+		if end < 0 {
+			return errors.New("a reference is not closed")
+		}
+		return t.reference(rest[4:end], t.at+end+1)
 	case strings.HasPrefix(rest, "(?P<"), strings.HasPrefix(rest, "(?<"), strings.HasPrefix(rest, "(?'"):
 		end := strings.IndexAny(rest[4:], ">'")
 		if end < 0 {
 			return errors.New("the name of a group is not closed")
 		}
-		t.out.WriteString("(")
+		name := rest[3 : 4+end]
+		if rest[2] == 'P' {
+			name = name[1:]
+		}
+		t.plain(name)
 		t.at += 4 + end + 1
 	case strings.HasPrefix(rest, "(?"):
 		return t.flags(start)
 	case strings.HasPrefix(rest, "(*"):
 		return fmt.Errorf("%w: %.8s", ErrConstruct, rest)
 	default:
-		t.out.WriteString("(")
+		t.plain("")
 		t.at++
 	}
 	t.groups = append(t.groups, start)
@@ -290,5 +314,58 @@ func (t *translator) flags(start int) error {
 	}
 	t.out.WriteString("(?" + f + ":")
 	t.groups = append(t.groups, start)
+	return nil
+}
+
+// special returns the kind of a group that s begins with and that is more than brackets, 0 for others.
+func special(s string) byte {
+	for _, k := range [...]struct {
+		text string
+		kind byte
+	}{{"(?=", 'a'}, {"(?!", 'n'}, {"(?<=", 'b'}, {"(?<!", 'm'}, {"(?>", 't'}} {
+		if strings.HasPrefix(s, k.text) {
+			return k.kind
+		}
+	}
+	return 0
+}
+
+// special writes the beginning of a group of a kind, with a name that no other has.
+func (t *translator) special(kind byte, number string) string {
+	t.unique++
+	return fmt.Sprintf("(?P<%c%s_%d>", kind, number, t.unique)
+}
+
+// plain writes the beginning of a group, which may have a name.
+func (t *translator) plain(name string) {
+	t.count++
+	if !t.back {
+		t.out.WriteByte('(')
+		return
+	}
+	if name != "" {
+		t.names[name] = t.count
+	}
+	fmt.Fprintf(&t.out, "(?P<g%d>", t.count)
+}
+
+// reference writes what stands for the text of a group, by its number or name. next is where the input goes on.
+func (t *translator) reference(to string, next int) error {
+	if !t.back {
+		return errGoesBack
+	}
+	n, err := strconv.Atoi(to)
+	if err != nil {
+		known := false
+		if n, known = t.names[to]; !known {
+			return fmt.Errorf("there is no group %q to refer to", to)
+		}
+	}
+	if n < 0 {
+		n += t.count + 1
+	}
+	t.atom = t.out.Len()
+	t.out.WriteString(t.special('r', strconv.Itoa(n)) + ")")
+	t.at = next
 	return nil
 }
