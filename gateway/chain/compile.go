@@ -3,7 +3,6 @@ package chain
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"sort"
@@ -25,7 +24,7 @@ type Options struct {
 
 	// Measure has the memory of every stage measured, which takes two garbage collections a stage.
 	Measure bool
-	// ReadFile reads a file that the configuration or another file names; os.ReadFile if nil.
+	// ReadFile reads a file that the configuration or another file names; from disk if nil.
 	ReadFile func(path string) ([]byte, error)
 }
 
@@ -119,6 +118,7 @@ func (c *Config) stage(ch Chain, i int, o Options) (CompiledStage, nf.Problems) 
 	b := s.Bundle
 	unread := map[string]bool{}
 	b.Open = c.opener(o, s.Bundle.Files, unread)
+	b.Glob = c.glob
 	b.Warn = func(p nf.Problem) { s.Warnings = append(s.Warnings, p) }
 	var before int64
 	if o.Measure {
@@ -141,7 +141,7 @@ func (c *Config) stage(ch Chain, i int, o Options) (CompiledStage, nf.Problems) 
 func (c *Config) opener(o Options, files map[string][]byte, unread map[string]bool) func(string) ([]byte, error) {
 	read := o.ReadFile
 	if read == nil {
-		read = os.ReadFile
+		read = readRegular
 	}
 	return func(name string) ([]byte, error) {
 		if data, ok := files[name]; ok {

@@ -79,7 +79,7 @@ func hasEnv(flag string, lookupEnv Lookup) bool {
 
 // didYouMean names the candidate nearest to word, if one is near.
 func didYouMean(word string, candidates []string) string {
-	if n := chain.Nearest(word, candidates); n != "" {
+	if n := nf.Nearest(word, candidates); n != "" {
 		return fmt.Sprintf(" (did you mean %s?)", n)
 	}
 	return ""

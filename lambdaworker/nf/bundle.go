@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	stdpath "path"
+	"slices"
 
 	"github.com/granule-nf/granule/lambdaworker/state"
 )
@@ -25,6 +27,8 @@ type Bundle struct {
 	// Open, where set, is asked instead of Files. The gateway sets it to read from disk and to note what was read,
 	// which becomes Files.
 	Open func(name string) ([]byte, error) `json:"-"`
+	// Glob, where set, is asked instead of the names of Files.
+	Glob func(pattern string) ([]string, error) `json:"-"`
 	// Warn is told what is odd but no error; may be nil.
 	Warn func(Problem) `json:"-"`
 }
@@ -62,10 +66,14 @@ func Build(b Bundle) (*Pipeline, error) {
 	if open == nil {
 		open = b.openFile
 	}
+	glob := b.Glob
+	if glob == nil {
+		glob = b.globFiles
+	}
 	var nfs []NF
 	var all Problems
 	for _, f := range b.NFs {
-		n, err := f.build(Setup{Open: open, Flows: flows, Seed: b.Seed, Warn: b.Warn})
+		n, err := f.build(Setup{Open: open, Glob: glob, Flows: flows, Seed: b.Seed, Warn: b.Warn})
 		var one Problem
 		var many Problems
 		switch {
@@ -124,6 +132,20 @@ func (f BundleNF) build(s Setup) (NF, error) {
 
 func (f BundleNF) problem(format string, a ...any) Problem {
 	return Problem{File: f.File, Line: f.Line, Column: f.Column, Message: fmt.Sprintf(format, a...)}
+}
+
+func (b *Bundle) globFiles(pattern string) (names []string, err error) {
+	for name := range b.Files {
+		ok, err := stdpath.Match(pattern, name)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
 }
 
 func (b *Bundle) openFile(name string) ([]byte, error) {

@@ -9,11 +9,12 @@ import (
 
 // Setup is what New of a function works from: its options as they stand in granule.yaml, and the files they name.
 type Setup struct {
-	Options Options                           // the mapping behind the function's name
-	Open    func(name string) ([]byte, error) // reads a file named in the options or in another file, relative to the configuration
-	Flows   *state.Table                      // the stage's flow table; per-flow slices have Flows.Cap() elements
-	Seed    uint64                            // the chain's seed
-	Warn    func(Problem)                     // told what is odd but no error; may be nil
+	Options Options                                // the mapping behind the function's name
+	Open    func(name string) ([]byte, error)      // reads a file named in the options or in another file, relative to the configuration
+	Glob    func(pattern string) ([]string, error) // names, sorted, that Open takes and that match a pattern of path.Match
+	Flows   *state.Table                           // the stage's flow table; per-flow slices have Flows.Cap() elements
+	Seed    uint64                                 // the chain's seed
+	Warn    func(Problem)                          // told what is odd but no error; may be nil
 }
 
 // Options decodes a function's options.
@@ -30,11 +31,16 @@ type Problem struct {
 	File         string
 	Line, Column int    // from 1; 0 where unknown
 	Message      string // what was found, what was expected, what to do
+	Fix          string // the word that was probably meant; empty if none is near
 }
 
 // Error returns "file:line:column: message".
 func (p Problem) Error() string {
-	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Message)
+	s := fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Message)
+	if p.Fix != "" {
+		s += fmt.Sprintf("; did you mean %q?", p.Fix)
+	}
+	return s
 }
 
 // Problems are all that New found wrong, in the order of the files.

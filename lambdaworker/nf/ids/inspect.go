@@ -9,6 +9,7 @@ import (
 
 // inspect tries all rules on what n.v shows, and carries out what they say. handle is nf.NoFlow where there is no flow.
 func (n *IDS) inspect(handle uint32) {
+	n.v.Now = n.p.Time
 	n.engine.Packet(&n.v)
 	if handle != nf.NoFlow {
 		n.transactions(handle, &n.flows[handle])
@@ -108,7 +109,7 @@ func (n *IDS) dnsMessage(handle uint32, f *flow, d proto.Dir, m []byte) {
 	n.show(handle, f)
 	n.v.Dir, n.v.App = d, rule.AppDNS
 	n.v.Established, n.v.InStream = true, true
-	n.v.Payload = nil
+	n.v.Payload, n.v.Now = nil, n.p.Time
 	n.dnsTransaction(f)
 	n.engine.Finish(&n.v, n.p.Time, &n.outcome)
 	n.carryOut(handle)

@@ -9,18 +9,31 @@ import (
 
 // options are the keys of `ids:` in granule.yaml.
 type options struct {
-	Rules          []string `yaml:"rules"`
-	Classification string   `yaml:"classification"` // a classification.config; Suricata's own classes without
-	Mode           string   `yaml:"mode"`           // ids | ips
-	Checksum       string   `yaml:"checksum"`       // auto | on | off
-	Midstream      bool     `yaml:"midstream"`
-	StreamInline   *bool    `yaml:"stream_inline"` // as mode ips is, without
-	StreamDepth    *int64   `yaml:"stream_depth"`
-	Layers         *int     `yaml:"http_decompress_layers"`
-	RequestBody    *int     `yaml:"http_request_body_limit"`
-	ResponseBody   *int     `yaml:"http_response_body_limit"`
-	Memory         int      `yaml:"memory"` // MiB for streams, fragments and parsers together
-	Vars           vars     `yaml:"vars"`
+	Rules          names  `yaml:"rules"`          // files and patterns of files, one or a list
+	Classification string `yaml:"classification"` // a classification.config; Suricata's own classes without
+	Mode           string `yaml:"mode"`           // ids | ips
+	Checksum       string `yaml:"checksum"`       // auto | on | off
+	Midstream      bool   `yaml:"midstream"`
+	StreamInline   *bool  `yaml:"stream_inline"` // as mode ips is, without
+	StreamDepth    *int64 `yaml:"stream_depth"`
+	Layers         *int   `yaml:"http_decompress_layers"`
+	RequestBody    *int   `yaml:"http_request_body_limit"`
+	ResponseBody   *int   `yaml:"http_response_body_limit"`
+	Memory         int    `yaml:"memory"` // MiB for streams, fragments and parsers together
+	Vars           vars   `yaml:"vars"`
+}
+
+// names are one name or a list of them.
+type names []string
+
+// UnmarshalYAML implements yaml.InterfaceUnmarshaler.
+func (n *names) UnmarshalYAML(decode func(any) error) error {
+	var one string
+	if decode(&one) == nil {
+		*n = names{one}
+		return nil
+	}
+	return decode((*[]string)(n))
 }
 
 type vars struct {

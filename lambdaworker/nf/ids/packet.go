@@ -123,7 +123,8 @@ func (n *IDS) know(f *flow) {
 }
 
 // apps are protocols as rules have them.
-var apps = [proto.NumProtocols]rule.App{proto.Failed: rule.AppFailed, proto.HTTP: rule.AppHTTP, proto.DNS: rule.AppDNS, proto.TLS: rule.AppTLS}
+var apps = [proto.NumProtocols]rule.App{proto.Failed: rule.AppFailed, proto.HTTP: rule.AppHTTP, proto.DNS: rule.AppDNS, proto.TLS: rule.AppTLS,
+	proto.FTP: rule.AppFTP, proto.SMTP: rule.AppSMTP, proto.SMB: rule.AppSMB, proto.SSH: rule.AppSSH}
 
 // wellKnown is above the ports that servers are given (RFC 6335 section 6).
 const wellKnown = 1024
@@ -131,11 +132,10 @@ const wellKnown = 1024
 // fromServer guesses who sent a segment of a session whose beginning was not seen: by what it says, else by the ports.
 func fromServer(p *nf.Packet, payload []byte) bool {
 	var asClient, asServer proto.Detector
-	if asClient.TCP(proto.ToServer, payload, p.SrcPort, p.DstPort) > proto.Failed {
-		return false
-	}
-	if asServer.TCP(proto.ToClient, payload, p.DstPort, p.SrcPort) > proto.Failed {
-		return true
+	client := asClient.TCP(proto.ToServer, payload, p.SrcPort, p.DstPort) > proto.Failed
+	server := asServer.TCP(proto.ToClient, payload, p.DstPort, p.SrcPort) > proto.Failed
+	if client != server { // both sides of some begin alike
+		return server
 	}
 	return p.SrcPort < wellKnown && p.DstPort >= wellKnown
 }

@@ -23,7 +23,7 @@ type Stats struct {
 // counterNames are the counters of a report, in the order in which they travel.
 var counterNames = [...]string{
 	"packets", "unreadable", "bad_checksum", "reassembled", "carried", "gaps", "quiet", "rewritten", "alerts", "dropped", "dropped_flow", "rejects",
-	"rejects_lost", "candidates", "matches", "suppressed", "queue_full", "flowbits_full", "flowints_full", "records_full", "thresholds_full",
+	"rejects_lost", "candidates", "matches", "suppressed", "queue_full", "flowbits_full", "flowints_full", "records_full", "thresholds_full", "xbits_full",
 	"budget_exhausted", "rules_given_up", "ticks", "sessions", "midstream", "out_of_order", "overlaps", "overlaps_different", "stream_no_memory",
 	"depth_reached", "segments_rejected", "fragments", "fragments_bad", "fragments_timed_out", "http_requests", "http_responses",
 	"http_no_memory", "http_no_slot", "http_desync",
@@ -36,7 +36,7 @@ func (n *IDS) totals() counters {
 	s, e, t, f, h := &n.stats, n.engine.Stats(), n.streams.Stats(), n.frags.Stats(), n.http.Stats()
 	c := counters{
 		s.Packets, s.Unreadable, s.BadChecksum, s.Reassembled, s.Carried, s.Gaps, s.Quiet, s.Rewritten, s.Alerts, s.Dropped, s.DroppedFlow, s.Rejects,
-		s.RejectsLost, e.Candidates, e.Matches, e.Suppressed, e.QueueFull, e.BitsFull, e.IntsFull, e.RecordsFull, e.LimitsFull, s.GaveUp, e.Exhausted, e.Ticks,
+		s.RejectsLost, e.Candidates, e.Matches, e.Suppressed, e.QueueFull, e.BitsFull, e.IntsFull, e.RecordsFull, e.LimitsFull, e.XBitsFull, s.GaveUp, e.Exhausted, e.Ticks,
 		t.Sessions, t.Midstream, t.OutOfOrder, t.Overlaps, t.Different, t.NoMemory, t.DepthReached, t.Rejected, f.Fragments, f.Bad,
 		f.TimedOut, h.Requests, h.Responses, h.NoMemory, h.NoSlot, h.Desync,
 	}

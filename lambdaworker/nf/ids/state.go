@@ -196,9 +196,10 @@ func (n *IDS) AppendShared(dst []byte) []byte {
 	empty := len(dst)-start == len(total) && !nonZero(dst[start:])
 	counts := len(dst)
 	dst = n.engine.AppendCounts(dst)
+	dst = n.engine.AppendXBits(dst)
 	limits := len(dst)
 	dst = n.engine.AppendLimits(dst)
-	if empty && limits-counts == 1 && len(dst) == limits {
+	if empty && limits-counts == 2 && len(dst) == limits {
 		return dst[:start]
 	}
 	return dst
@@ -225,6 +226,9 @@ func (n *IDS) ApplyShared(data []byte) error {
 	}
 	data, err := n.engine.ApplyCounts(data)
 	if err != nil {
+		return err
+	}
+	if data, err = n.engine.ApplyXBits(data); err != nil {
 		return err
 	}
 	if err := n.engine.ApplyLimits(data); err != nil {

@@ -58,16 +58,7 @@ func (n *IDS) alert(handle uint32, m *detect.Match) {
 func (n *IDS) context(tx int64) *eve.Context {
 	c := &n.ctx
 	*c = eve.Context{Tx: tx}
-	switch n.v.App {
-	case rule.AppHTTP:
-		c.App = "http"
-	case rule.AppDNS:
-		c.App = "dns"
-	case rule.AppTLS:
-		c.App = "tls"
-	case rule.AppFailed:
-		c.App = "failed"
-	}
+	c.App = n.v.App.String()
 	if n.v.HasFlow {
 		c.Direction = eve.ToServer
 		if n.v.Dir == proto.ToClient {

@@ -101,7 +101,7 @@ func TestOptionsRefused(t *testing.T) {
 		"ids: {rules: [missing]}":                 "can't be read",
 		"ids: {rules: [r], mode: tap}":            `found mode "tap"`,
 		"ids: {rules: [r], checksum: maybe}":      `found "maybe"`,
-		"ids: {rules: [bad]}":                     "none of the 1 rules",
+		"ids: {rules: {a: b}}":                    "granule.yaml:1:",
 		"ids: {rules: [r], stream_depth: -1}":     "stream_depth",
 		"ids: {rules: [r], frobnicate: 1}":        "frobnicate",
 		"ids: {rules: [r], classification: none}": "can't be read",

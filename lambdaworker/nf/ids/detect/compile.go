@@ -22,6 +22,7 @@ func (e *Engine) compile(rules []*rule.Rule) {
 			cmp.Compare(actionOrder(a.Rule.Action), actionOrder(b.Rule.Action)),
 			cmp.Compare(bitsOrder(a.Rule.Bits), bitsOrder(b.Rule.Bits)),
 			cmp.Compare(intsOrder(a.Rule.Ints), intsOrder(b.Rule.Ints)),
+			cmp.Compare(xbitsOrder(a.Rule.XBits), xbitsOrder(b.Rule.XBits)),
 			cmp.Compare(a.Rule.Priority, b.Rule.Priority),
 		)
 	})
@@ -57,6 +58,16 @@ func intsOrder(ints []rule.Int) int {
 	for _, i := range ints {
 		sets = sets || i.Op.Changes()
 		reads = reads || !i.Op.Changes()
+	}
+	return memoryOrder(sets, reads)
+}
+
+// xbitsOrder is the same of bits of addresses.
+func xbitsOrder(bits []rule.XBit) int {
+	sets, reads := false, false
+	for _, b := range bits {
+		asks := b.Op == rule.BitsIsSet || b.Op == rule.BitsIsNotSet
+		sets, reads = sets || !asks, reads || asks
 	}
 	return memoryOrder(sets, reads)
 }
@@ -109,7 +120,7 @@ func (e *Engine) signature(r *rule.Rule) *Signature {
 		}
 		s.bits = append(s.bits, o)
 	}
-	s.ints = compileInts(r.Ints)
+	s.ints, s.xbits = compileInts(r.Ints), compileXBits(r.XBits)
 	s.setType()
 	return s
 }
@@ -184,7 +195,8 @@ func (s *Signature) asksAppAlone() bool {
 
 // setsBits reports whether flowbits, if there are any, are set and nothing else.
 func (s *Signature) setsBits() bool {
-	return !slices.ContainsFunc(s.Rule.Bits, func(b rule.Bits) bool { return b.Op != rule.BitsSet })
+	return !slices.ContainsFunc(s.Rule.Bits, func(b rule.Bits) bool { return b.Op != rule.BitsSet }) &&
+		!slices.ContainsFunc(s.Rule.XBits, func(x rule.XBit) bool { return x.Op != rule.BitsSet })
 }
 
 // setPayload decides where the payload's items look: rules for TCP look at the stream, unless a keyword is about packets;

@@ -36,6 +36,7 @@ type Engine struct {
 	records records
 	live    []int32 // records of the transaction under inspection
 
+	xbits  *xbits
 	budget budget
 	queue  []Match
 	limits *limits
@@ -52,6 +53,7 @@ type Stats struct {
 	IntsFull    uint64 // variables not set: MaxInts are
 	RecordsFull uint64 // candidates of transactions lost: no memory
 	LimitsFull  uint64 // thresholds that forgot an entry for another
+	XBitsFull   uint64 // bits of addresses that gave way to others
 	Exhausted   uint64 // rules given up for want of budget
 	Ticks       uint64 // what inspection cost, in ticks of about a nanosecond
 }
@@ -87,6 +89,7 @@ func New(rules []*rule.Rule, cfg Config) *Engine {
 	}
 	e.live = make([]int32, 0, len(e.sigs))
 	e.limits = newLimits(e.sigs, cfg.Limits)
+	e.xbits = newXBits(e.sigs, cfg.Limits)
 	e.StartBatch()
 	e.StartPacket(0)
 	return e
@@ -105,6 +108,7 @@ func (e *Engine) Signatures() []*Signature { return e.sigs }
 func (e *Engine) Stats() Stats {
 	s := e.stats
 	s.LimitsFull, s.Ticks = e.limits.full, e.budget.ticks
+	s.XBitsFull = e.xbits.full
 	return s
 }
 
@@ -225,12 +229,12 @@ func (e *Engine) meta(s *Signature, p *Packet) bool {
 	if p.Pseudo && s.Rule.NeedPacket || !p.fields(s.Rule.Fields) {
 		return false
 	}
-	return s.remembered(p)
+	return e.remembered(s, p)
 }
 
-// remembered reports whether the conditions on flowbits and variables hold.
-func (s *Signature) remembered(p *Packet) bool {
-	return (len(s.bits) == 0 || p.Bits != nil && p.Bits.holds(s.bits)) && (len(s.ints) == 0 || p.Ints != nil && p.Ints.holds(s.ints))
+// remembered reports whether the conditions on flowbits, variables and bits of addresses hold.
+func (e *Engine) remembered(s *Signature, p *Packet) bool {
+	return (len(s.xbits) == 0 || e.xbits.holds(s.xbits, p)) && (len(s.bits) == 0 || p.Bits != nil && p.Bits.holds(s.bits)) && (len(s.ints) == 0 || p.Ints != nil && p.Ints.holds(s.ints))
 }
 
 func (e *Engine) packet(s *Signature, p *Packet) (stream, ok bool) {
@@ -285,6 +289,9 @@ func (e *Engine) matched(s *Signature, p *Packet, tx int64, stream bool) {
 	}
 	if len(s.ints) > 0 && p.Ints != nil && p.Ints.apply(s.ints) {
 		e.stats.IntsFull++
+	}
+	if len(s.xbits) > 0 {
+		e.xbits.apply(s.xbits, p)
 	}
 	if len(e.queue) == cap(e.queue) {
 		e.stats.QueueFull++

@@ -29,8 +29,9 @@ type Packet struct {
 	Fresh       bool // Pseudo: bytes came to light
 	Pseudo      bool // no packet: the flow's end lets something be inspected
 	App         rule.App
-	Known       bool // the application protocol is known, and was not for the packet before in this direction
-	First       bool // the first of its direction, or without a flow: rules on addresses alone are tried
+	Known       bool  // the application protocol is known, and was not for the packet before in this direction
+	First       bool  // the first of its direction, or without a flow: rules on addresses alone are tried
+	Now         int64 // its time, ns
 	Bits        *Bits
 	Ints        *Ints
 	Counts      *Counts

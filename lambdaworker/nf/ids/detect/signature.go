@@ -43,6 +43,7 @@ type Signature struct {
 	tx      []section
 	bits    []bitOp
 	ints    []intOp
+	xbits   []xbitOp
 	limit   int32 // index of threshold state, -1
 	filter  int32
 	fastAt  int // section of tx whose prefilter finds it; -1 payload; -2 none
@@ -92,7 +93,7 @@ func (s *Signature) setProtos() {
 		s.protos, s.kinds = protoAll, 1
 	case rule.IPv6:
 		s.protos, s.kinds = protoAll, 2
-	case rule.TCP, rule.TCPPacket, rule.TCPStream, rule.HTTP, rule.TLS:
+	case rule.TCP, rule.TCPPacket, rule.TCPStream, rule.HTTP, rule.TLS, rule.FTP, rule.SMTP, rule.SMB, rule.SSH:
 		s.protos = protoTCP
 	case rule.UDP:
 		s.protos = protoUDP

@@ -231,7 +231,7 @@ func (e *Engine) advance(p *Packet, tx Tx, r *record, id int64) {
 			waiting = true
 		}
 	}
-	if waiting || p.Pseudo && s.Rule.NeedPacket || !p.fields(s.Rule.Fields) || !s.remembered(p) {
+	if waiting || p.Pseudo && s.Rule.NeedPacket || !p.fields(s.Rule.Fields) || !e.remembered(s, p) {
 		return
 	}
 	r.state = fired

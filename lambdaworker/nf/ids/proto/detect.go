@@ -1,6 +1,6 @@
 package proto
 
-// Detector decides what a TCP flow speaks, from how its directions begin: HTTP and TLS on any port, DNS on port 53. Its zero
+// Detector decides what a TCP flow speaks, from how its directions begin: HTTP, TLS, FTP, SMTP, SSH and SMB on any port, DNS on port 53. Its zero
 // value is ready; it is a plain record of fixed size.
 //
 // A direction that can't be any of them is given up; the flow has Failed when both are. One direction that matches decides
@@ -62,6 +62,12 @@ func tcp(dir Dir, b []byte, port53 bool) (p Protocol, more bool) {
 	case maybe:
 		more = true
 	}
+	switch p, a := other(dir, b); a {
+	case yes:
+		return p, false
+	case maybe:
+		more = true
+	}
 	if port53 { // last, since it takes the most bytes: what is decided must not depend on how they are cut
 		switch dnsTCP(b) {
 		case yes:
@@ -71,6 +77,40 @@ func tcp(dir Dir, b []byte, port53 bool) (p Protocol, more bool) {
 		}
 	}
 	return Unknown, more
+}
+
+// openings are how protocols begin that are told apart by a word, in any case unless it is binary.
+var openings = [...]struct {
+	p     Protocol
+	at    int
+	text  string
+	sides [2]bool // to the server, to the client
+}{
+	{FTP, 0, "USER ", [2]bool{true, false}}, {FTP, 0, "PASS ", [2]bool{true, false}}, {FTP, 0, "PORT ", [2]bool{true, false}},
+	{FTP, 0, "FEAT", [2]bool{true, false}}, {FTP, 0, "AUTH ", [2]bool{true, false}},
+	{SMTP, 0, "EHLO", [2]bool{true, false}}, {SMTP, 0, "HELO", [2]bool{true, false}}, {SMTP, 0, "QUIT", [2]bool{true, false}},
+	{SSH, 0, "SSH-", [2]bool{true, true}},
+	{SMB, 4, "\xffSMB", [2]bool{true, true}}, {SMB, 4, "\xfeSMB", [2]bool{true, true}}, {SMB, 4, "\xfdSMB", [2]bool{true, true}},
+}
+
+func other(dir Dir, b []byte) (p Protocol, a answer) {
+	for i := range openings {
+		o := &openings[i]
+		if !o.sides[dir] || o.at > 0 && b[0] != 0 { // a NetBIOS session message stands before SMB
+			continue
+		}
+		is := maybe
+		if len(b) > o.at {
+			is = begins(b[o.at:], o.text)
+		}
+		switch is {
+		case yes:
+			return o.p, yes
+		case maybe:
+			a = maybe
+		}
+	}
+	return Unknown, a
 }
 
 type answer uint8

@@ -30,10 +30,15 @@ const (
 	HTTP
 	DNS
 	TLS
+	// Those below are told apart, but not looked into.
+	FTP
+	SMTP
+	SMB
+	SSH
 	NumProtocols
 )
 
-var protocolNames = [NumProtocols]string{"unknown", "failed", "http", "dns", "tls"}
+var protocolNames = [NumProtocols]string{"unknown", "failed", "http", "dns", "tls", "ftp", "smtp", "smb", "ssh"}
 
 // String returns the name as rules and EVE's app_proto have it.
 func (p Protocol) String() string {

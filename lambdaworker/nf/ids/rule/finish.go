@@ -61,7 +61,7 @@ func (p *parser) finish(open int) bool {
 func (p *parser) protocolFits() bool {
 	r := p.rule
 	switch r.App {
-	case AppHTTP, AppTLS:
+	case AppHTTP, AppTLS, AppFTP, AppSMTP, AppSMB, AppSSH:
 		if r.Proto == UDP || r.Proto == ICMP || r.Proto == ICMPv6 {
 			return false
 		}

@@ -3,6 +3,8 @@ package rule
 import (
 	"fmt"
 	"strings"
+
+	"github.com/granule-nf/granule/lambdaworker/nf"
 )
 
 // header reads "action proto src sport -> dst dport" and returns where the bracket with the options opens.
@@ -34,21 +36,19 @@ func (p *parser) header() (open int, ok bool) {
 	action, pos := word()
 	a, known := actionNames[strings.ToLower(action)]
 	if !known {
-		return 0, p.fail(pos, "action", fmt.Errorf("%q is no action; alert, drop, reject, rejectdst, rejectboth and pass are", action))
+		p.strange = true
+		err := unknownWord(strings.ToLower(action), actionNames, "%q is no action; %s is", action, actionWords)
+		if u, ok := err.(unknown); ok && nf.Nearest(u.word, u.known()) == "" {
+			err = fmt.Errorf("the line begins with no action; %s is one", actionWords) // what it holds may be no rule, and nobody's business
+		}
+		return 0, p.fail(pos, "action", err)
 	}
 	r.Action = a
 	proto, pos := word()
 	if r.Proto, known = protoNames[strings.ToLower(proto)]; !known {
-		return 0, p.fail(pos, "protocol "+proto, fmt.Errorf("protocol %q is not supported; ip, ipv4, ipv6, tcp, tcp-pkt, tcp-stream, udp, icmp, icmpv6, http, dns and tls are", proto))
+		return 0, p.fail(pos, "protocol "+proto, unknownWord(strings.ToLower(proto), protoNames, "protocol %q is not supported; ip, ipv4, ipv6, tcp, tcp-pkt, tcp-stream, udp, icmp, icmpv6, http, dns, tls, ftp, smtp, smb and ssh are", proto))
 	}
-	switch r.Proto {
-	case HTTP:
-		r.App = AppHTTP
-	case DNS:
-		r.App = AppDNS
-	case TLS:
-		r.App = AppTLS
-	}
+	r.App = map[Proto]App{HTTP: AppHTTP, DNS: AppDNS, TLS: AppTLS, FTP: AppFTP, SMTP: AppSMTP, SMB: AppSMB, SSH: AppSSH}[r.Proto]
 	var err error
 	if w, pos := word(); p.addr(w, &r.Src, &err) {
 		return 0, p.fail(pos, "source address", err)

@@ -32,8 +32,12 @@ func init() {
 	for name, kind := range transforms {
 		keywords[name] = keyword{argMaybe, func(p *parser, arg string, _ int) error {
 			t, err := transform(kind, arg)
-			if err == nil && (!p.isSticky || p.section != nil) {
-				err = errors.New("a transform stands right behind the buffer it is about")
+			if err == nil && (!p.isSticky || p.section != nil && p.section == p.decoded) {
+				err = errors.New("a transform stands behind the buffer it is about")
+			}
+			if s := p.section; s != nil {
+				// Behind contents it opens the buffer anew, with what was done to it before.
+				p.transforms, p.section, p.last, p.lastIn = append(p.transforms, s.Transforms...), nil, nil, nil
 			}
 			p.transforms = append(p.transforms, t)
 			return err

@@ -64,7 +64,7 @@ func (p *parser) content(arg string, at int, uri bool) error {
 		return nil
 	}
 	p.add(it, at)
-	p.last, p.lastIn = it, p.section
+	p.last, p.lastIn, p.lastContent = it, p.section, it
 	return nil
 }
 
@@ -96,6 +96,11 @@ func (p *parser) pcre(arg string, at int) error {
 		return err
 	}
 	if !has {
+		p.add(it, at)
+		p.last, p.lastIn = nil, p.section
+		return nil
+	}
+	if p.isSticky && (p.list == b || p.list == FileData && b == HTTPResponseBody) && p.section != p.decoded {
 		p.add(it, at)
 		p.last, p.lastIn = nil, p.section
 		return nil
@@ -215,6 +220,11 @@ func (p *parser) change(f func(*ContentMatch) error) error {
 }
 
 func (p *parser) fastPattern(arg string, _ int) error {
+	if p.last == nil { // behind a pcre it is about the content before that
+		if p.last = p.lastContent; p.last != nil {
+			defer func() { p.last = nil }()
+		}
+	}
 	return p.change(func(c *ContentMatch) error {
 		c.Fast = true
 		arg = strings.TrimSpace(arg)

@@ -76,16 +76,23 @@ var fields = map[string]keyword{
 	"flags":     {argNeeded, (*parser).tcpFlags},
 	"tcp.flags": {argNeeded, (*parser).tcpFlags},
 	"app-layer-protocol": {argNeeded, func(p *parser, arg string, _ int) error {
-		s := strings.TrimSpace(arg)
+		s, mode, _ := strings.Cut(strings.TrimSpace(arg), ",")
 		f := Field{Kind: FieldApp}
+		switch mode = strings.TrimSpace(mode); mode {
+		// A flow has one protocol for both directions here, and keeps it.
+		case "", "final", "original", "either", "both", "to_server", "toserver", "to_client", "toclient":
+		default:
+			return fmt.Errorf("%q is no mode; final original either both to_server to_client are", mode)
+		}
 		if strings.HasPrefix(s, "!") {
 			f.Negated = true
 			s = s[1:]
 		}
-		apps := map[string]App{"http": AppHTTP, "http1": AppHTTP, "dns": AppDNS, "tls": AppTLS, "failed": AppFailed}
+		apps := map[string]App{"http": AppHTTP, "http1": AppHTTP, "dns": AppDNS, "tls": AppTLS, "ssl": AppTLS,
+			"ftp": AppFTP, "smtp": AppSMTP, "smb": AppSMB, "ssh": AppSSH, "failed": AppFailed}
 		app, ok := apps[strings.TrimSpace(s)]
 		if !ok {
-			return fmt.Errorf("%q is no protocol known here; http dns tls failed are", s)
+			return fmt.Errorf("%q is no protocol known here; http dns tls ftp smtp smb ssh failed are", s)
 		}
 		f.App = app
 		p.rule.Fields = append(p.rule.Fields, f)

@@ -12,6 +12,8 @@ var state = map[string]keyword{
 	"flow":             {argNeeded, (*parser).flow},
 	"flowbits":         {argNeeded, (*parser).flowBits},
 	"flowint":          {argNeeded, (*parser).flowInt},
+	"xbits":            {argNeeded, (*parser).xBits},
+	"hostbits":         {argNeeded, (*parser).hostBits},
 	"threshold":        {argNeeded, func(p *parser, arg string, _ int) error { return p.limit(arg, &p.rule.Limit, false) }},
 	"detection_filter": {argNeeded, func(p *parser, arg string, _ int) error { return p.limit(arg, &p.rule.Filter, true) }},
 }

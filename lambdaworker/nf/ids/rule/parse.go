@@ -1,8 +1,13 @@
 package rule
 
 import (
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+
+	"github.com/granule-nf/granule/lambdaworker/nf"
 )
 
 // Set is what was read from rule files.
@@ -24,23 +29,50 @@ func NewSet(vars *Vars, classes map[string]Class) *Set {
 	}
 }
 
-// Add reads the rules of a file. Rules that can't be used are listed in Problems; it returns how many could.
+// Add reads the rules of a file. Rules that can't be used are listed in Problems; it returns how many could. What is no text, or no rules at
+// all, is one problem that quotes nothing of it: it may be a file that was named by mistake, and is nobody's business. Memory grows with
+// the text, by a factor below ten.
 func (s *Set) Add(file string, text string) (loaded int) {
-	for _, src := range split(text) {
-		p := &parser{file: s, name: file, src: src, rule: &Rule{GID: 1, Priority: 3}}
+	if at := strings.IndexByte(text, 0); at >= 0 {
+		s.Problems = append(s.Problems, Problem{File: file, Line: 1 + strings.Count(text[:at], "\n"), Column: 1, Keyword: WholeFile,
+			Message: "this is no text: found a byte 0, expected Suricata rules"})
+		return 0
+	}
+	had, rules, strange := len(s.Problems), 0, 0
+	split(text, func(src *source) {
+		if rules++; strange == rules-1 && strange > maxStrange {
+			strange++ // nothing but lines that are no rules so far: the rest is not looked at
+			return
+		}
+		p := &parser{file: s, name: file, src: *src, rule: &Rule{GID: 1, Priority: 3}}
 		if r := p.parse(); r != nil {
 			key := [2]uint32{r.GID, r.SID}
 			if old := s.seen[key]; old != nil {
 				p.fail(p.sidAt, "sid", fmt.Errorf("sid %d is taken by the rule in %s:%d", r.SID, old.File, old.Line))
-				continue
+				return
 			}
 			s.seen[key] = r
 			s.Rules = append(s.Rules, r)
 			loaded++
+		} else if p.strange {
+			strange++
 		}
+	})
+	if strange == rules && rules > 2 {
+		s.Problems = append(s.Problems[:had], Problem{File: file, Line: s.Problems[had].Line, Column: 1, Keyword: WholeFile,
+			Message: "these are no Suricata rules: no line begins with " + actionWords})
 	}
 	return loaded
 }
+
+// WholeFile is the Keyword of a problem that a file has, not a rule.
+const WholeFile = "file"
+
+// maxStrange is after how many lines that are no rules, and none that is one, a file is given up.
+const maxStrange = 100
+
+// actionWords are the actions as errors name them.
+const actionWords = "alert, drop, reject, rejectdst, rejectboth or pass"
 
 // parser reads one rule.
 type parser struct {
@@ -51,22 +83,50 @@ type parser struct {
 	vars  []string // of byte_extract and byte_math, by index
 	sidAt int
 
-	list       Buffer // the sticky buffer, Payload at first
-	isSticky   bool
-	transforms []Transform
-	section    *Section // the sticky section that items are added to; nil after a change of buffer
-	last       *Item    // the last content, which modifiers change
-	lastIn     *Section
-	decoded    *Section // of the last base64_decode
-	hasPri     bool
+	list        Buffer // the sticky buffer, Payload at first
+	isSticky    bool
+	transforms  []Transform
+	section     *Section // the sticky section that items are added to; nil after a change of buffer
+	last        *Item    // the last content, which modifiers change
+	lastIn      *Section
+	lastContent *Item    // the last content, whatever stands behind it
+	decoded     *Section // of the last base64_decode
+	hasPri      bool
+	strange     bool // it does not begin as a rule does
 }
+
+// unknown is an error about a word that is none of those that are known.
+type unknown struct {
+	error
+	word  string
+	known func() []string
+}
+
+func unknownWord[V any](word string, known map[string]V, format string, a ...any) error {
+	return unknown{fmt.Errorf(format, a...), word, func() []string { return slices.Sorted(maps.Keys(known)) }}
+}
+
+// maxFixes is for how many problems of a set the word is looked for that was meant.
+const maxFixes = 100
+
+// maxMessage bounds what a problem quotes.
+const maxMessage = 400
 
 // fail lists a problem and returns false.
 func (p *parser) fail(at int, keyword string, err error) bool {
 	line, column := p.src.position(at)
-	p.file.Problems = append(p.file.Problems, Problem{
-		File: p.name, Line: line, Column: column, SID: p.rule.SID, Keyword: keyword, Message: err.Error(), Rule: p.src.text,
-	})
+	message, fix := err.Error(), ""
+	if len(message) > maxMessage {
+		message = strings.ToValidUTF8(message[:maxMessage], "") + "..."
+	}
+	if len(keyword) > maxMessage/8 {
+		keyword = strings.ToValidUTF8(keyword[:maxMessage/8], "") + "..."
+	}
+	var u unknown
+	if errors.As(err, &u) && len(p.file.Problems) < maxFixes {
+		fix = nf.Nearest(u.word, u.known())
+	}
+	p.file.Problems = append(p.file.Problems, Problem{File: p.name, Line: line, Column: column, SID: p.rule.SID, Keyword: strings.Clone(keyword), Message: message, Fix: fix})
 	return false
 }
 
@@ -74,6 +134,9 @@ func (p *parser) parse() *Rule {
 	r := p.rule
 	r.File, r.Text = p.name, p.src.text
 	r.Line, _ = p.src.position(0)
+	if p.src.long {
+		return p.long()
+	}
 	open, ok := p.header()
 	if !ok {
 		return nil
@@ -83,6 +146,11 @@ func (p *parser) parse() *Rule {
 		return nil
 	}
 	return r
+}
+
+func (p *parser) long() *Rule {
+	p.fail(0, "rule", fmt.Errorf("the rule is longer than %d bytes", maxRule))
+	return nil
 }
 
 // peekSID finds the sid early, so that problems can name it.
@@ -131,7 +199,7 @@ func (p *parser) options(open int) bool {
 		}
 		k, ok := keywords[name]
 		if !ok {
-			return p.fail(start, name, fmt.Errorf("keyword %q is not supported", name))
+			return p.fail(start, name, unknownWord(name, keywords, "keyword %q is not supported", name))
 		}
 		if k.arg == argNone && hasArg && strings.TrimSpace(arg) != "" {
 			return p.fail(start, name, fmt.Errorf("%s takes no value", name))

@@ -9,13 +9,14 @@ type Problem struct {
 	SID          uint32 // 0 if the rule got no further
 	Keyword      string // the cause: a keyword, or a part of the header
 	Message      string
-	Rule         string // the rule's text
+	Fix          string // the word that was probably meant; empty if none is near
 }
 
 // source is one rule on one line of text, and where each part of it stood.
 type source struct {
 	text  string
 	parts []part
+	long  bool // it was cut
 }
 
 // part is the run of source.text that starts at offset at, and stood at line, column of the file.
@@ -30,12 +31,25 @@ func (s *source) position(at int) (line, column int) {
 	return 0, 0
 }
 
-// split cuts a file into rules. A line that ends in a backslash goes on in the next one; blank lines and # comments
-// are no rules.
-func split(text string) []source {
-	var out []source
+// maxRule bounds the text of one rule. The longest of public sets have 8 KB.
+const maxRule = 64 << 10
+
+// split cuts a file into rules, one after the other. A line that ends in a backslash goes on in the next one; blank lines and # comments
+// are no rules. Of a rule that is too long only the beginning is handed on.
+func split(text string, each func(*source)) {
 	var cur source
-	for n, line := range strings.Split(text, "\n") {
+	var lines []byte // of a rule of several
+	n := -1
+	end := func() {
+		if len(lines) > 0 {
+			cur.text = string(lines[:min(len(lines), maxRule)])
+		}
+		cur.text = cur.text[:min(len(cur.text), maxRule)]
+		each(&cur)
+		cur, lines = source{}, lines[:0]
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		n++
 		line = strings.TrimSuffix(line, "\r")
 		trimmed := strings.TrimLeft(line, " \t")
 		if len(cur.parts) == 0 && (trimmed == "" || trimmed[0] == '#') {
@@ -46,15 +60,21 @@ func split(text string) []source {
 		if more {
 			body = body[:len(body)-1]
 		}
-		cur.parts = append(cur.parts, part{len(cur.text), n + 1, 1})
-		cur.text += body
+		if !cur.long {
+			cur.parts = append(cur.parts, part{len(lines), n + 1, 1})
+		}
+		switch {
+		case len(cur.parts) == 1 && !more:
+			cur.text = body
+		case !cur.long:
+			lines = append(lines, body...)
+		}
+		cur.long = cur.long || max(len(lines), len(cur.text)) > maxRule
 		if !more {
-			out = append(out, cur)
-			cur = source{}
+			end()
 		}
 	}
 	if len(cur.parts) > 0 {
-		out = append(out, cur)
+		end()
 	}
-	return out
 }

@@ -39,11 +39,15 @@ const (
 	HTTP
 	DNS
 	TLS
+	FTP
+	SMTP
+	SMB
+	SSH
 )
 
 var protoNames = map[string]Proto{
 	"ip": IP, "ipv4": IPv4, "ip4": IPv4, "ipv6": IPv6, "ip6": IPv6, "tcp": TCP, "tcp-pkt": TCPPacket, "tcp-stream": TCPStream, "udp": UDP,
-	"icmp": ICMP, "icmpv4": ICMP, "icmpv6": ICMPv6, "http": HTTP, "http1": HTTP, "dns": DNS, "tls": TLS, "ssl": TLS,
+	"icmp": ICMP, "icmpv4": ICMP, "icmpv6": ICMPv6, "http": HTTP, "http1": HTTP, "dns": DNS, "tls": TLS, "ssl": TLS, "ftp": FTP, "smtp": SMTP, "smb": SMB, "ssh": SSH,
 }
 
 // App is the application protocol that a rule is about.
@@ -55,8 +59,17 @@ const (
 	AppHTTP
 	AppDNS
 	AppTLS
+	AppFTP
+	AppSMTP
+	AppSMB
+	AppSSH
 	AppFailed // detection gave up
 )
+
+// String returns the name as EVE's app_proto has it, nothing of AnyApp.
+func (a App) String() string {
+	return [...]string{AppHTTP: "http", AppDNS: "dns", AppTLS: "tls", AppFTP: "ftp", AppSMTP: "smtp", AppSMB: "smb", AppSSH: "ssh", AppFailed: "failed"}[a]
+}
 
 // Rule is one rule, checked.
 type Rule struct {
@@ -89,6 +102,7 @@ type Rule struct {
 	Fields     []Field // header fields and the like, decided per packet
 	Bits       []Bits  // flowbits in the order written
 	Ints       []Int   // flowint in the order written
+	XBits      []XBit  // xbits and hostbits in the order written
 	Sections   []*Section
 	Limit      *Limit // threshold
 	Filter     *Limit // detection_filter
