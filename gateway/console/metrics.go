@@ -90,6 +90,7 @@ func families(reasons, refusals []string) []metric {
 		family(gauge, "replica_entries", "Entries of flow state in the replicas, one per flow and function.", nil, one(func(s *Status) float64 { return float64(s.Memory.Replica.Entries) })),
 		family(counter, "replica_evicted_total", "Entries of flow state and deltas of shared state evicted for room.", nil, one(func(s *Status) float64 { return float64(s.Memory.Replica.Evicted) })),
 		family(counter, "replica_damaged_total", "State deltas of workers that could not be decoded.", nil, one(func(s *Status) float64 { return float64(s.Memory.Replica.Damaged) })),
+		family(counter, "replica_refused_total", "Entries of flow state from workers that have no say in the flow.", nil, one(func(s *Status) float64 { return float64(s.Memory.Replica.Refused) })),
 		family(counter, "batches_total", "Batches sent to workers.", nil, one(func(s *Status) float64 { return float64(s.Packets.Batches) })),
 		family(counter, "batch_packets_total", "Packets sent to workers.", nil, one(func(s *Status) float64 { return float64(s.Packets.BatchPackets) })),
 		family(gauge, "flows", "Flows in the flow tables.", nil, one(func(s *Status) float64 { return float64(s.Memory.Flows) })),

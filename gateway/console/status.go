@@ -105,6 +105,7 @@ type Replica struct {
 	Entries  uint64 `json:"entries"` // of flows, one a function
 	Evicted  uint64 `json:"evicted"` // given up for room
 	Damaged  uint64 `json:"damaged"` // deltas that could not be read to their end
+	Refused  uint64 `json:"refused"` // entries of flows that their worker has no say in
 }
 
 // SetLedger fills s from the shards' ledgers, already added up.
@@ -135,7 +136,7 @@ func (s *Status) SetLedger(l *dataplane.Ledger, reasons *[dataplane.NumReasons]s
 		StateTransfers: l.Handoffs, StateTransferredBytes: l.ImportedBytes, StateTransfersFailed: l.HandoffsFailed, Batches: l.Batches, BatchPackets: l.BatchPackets,
 		Delays: l.Delay, sumNS: l.DelayNS}
 	r := &s.Memory.Replica
-	r.Bytes, r.Entries, r.Evicted, r.Damaged = l.ReplicaBytes, l.ReplicaEntries, l.ReplicaEvicted, l.ReplicaDamaged
+	r.Bytes, r.Entries, r.Evicted, r.Damaged, r.Refused = l.ReplicaBytes, l.ReplicaEntries, l.ReplicaEvicted, l.ReplicaDamaged, l.ReplicaRefused
 	for i, n := range l.Problems {
 		if n > 0 {
 			s.Packets.Malformed[problems[i]] = n

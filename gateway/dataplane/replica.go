@@ -5,7 +5,7 @@ import "strings"
 // Replica is the state that the workers of one stage have, as they have sent it to this shard. It is used by the shard's thread alone.
 type Replica interface {
 	// Apply takes in a change of worker's state, before the packets that caused it leave: of flows only those of sub-flows that it has.
-	Apply(worker uint32, delta []byte, has func(worker uint32, sub uint16, key *[6]uint64) bool)
+	Apply(worker uint32, delta []byte, say Say)
 	// Copy begins a copy of the state of a sub-flow; nil if none can begin now.
 	Copy(sub uint16) Copy
 	// Knows reports whether there is state of a sub-flow.
@@ -19,6 +19,12 @@ type Replica interface {
 	// Stats returns how many entries it has and of how many bytes, how many it gave up for room, how many deltas were damaged, and how
 	// many entries came from workers that had no say in them.
 	Stats() (entries, bytes, evicted, damaged, refused uint64)
+}
+
+// Say is who has a say in what a replica takes in; see package replica.
+type Say = interface {
+	Holds(worker uint32, sub uint16) bool
+	Home(sub uint16, key *[6]uint64) bool
 }
 
 // Copy is the state of a sub-flow on its way to a successor. What changes meanwhile comes again.
@@ -47,16 +53,16 @@ func (s *Shard) replica(pool int) Replica {
 // stateless is the replica of a stage whose workers start empty: their sub-flows are handed off like others, with nothing.
 type stateless struct{}
 
-func (stateless) Apply(uint32, []byte, func(uint32, uint16, *[6]uint64) bool) {}
-func (stateless) Copy(uint16) Copy                                            { return stateless{} }
-func (stateless) Knows(uint16) bool                                           { return false }
-func (stateless) Legacy(uint32, uint32) Legacy                                { return nothing{} }
-func (stateless) Forget()                                                     {}
-func (stateless) Keep(int)                                                    {}
-func (stateless) Stats() (entries, bytes, evicted, damaged, refused uint64)   { return }
-func (stateless) Next(dst []byte, _ int) []byte                               { return dst }
-func (stateless) AtEnd() bool                                                 { return true }
-func (stateless) End()                                                        {}
+func (stateless) Apply(uint32, []byte, Say)                                 {}
+func (stateless) Copy(uint16) Copy                                          { return stateless{} }
+func (stateless) Knows(uint16) bool                                         { return false }
+func (stateless) Legacy(uint32, uint32) Legacy                              { return nothing{} }
+func (stateless) Forget()                                                   {}
+func (stateless) Keep(int)                                                  {}
+func (stateless) Stats() (entries, bytes, evicted, damaged, refused uint64) { return }
+func (stateless) Next(dst []byte, _ int) []byte                             { return dst }
+func (stateless) AtEnd() bool                                               { return true }
+func (stateless) End()                                                      {}
 
 // nothing is what workers of such a stage leave.
 type nothing struct{}

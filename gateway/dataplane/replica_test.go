@@ -3,6 +3,7 @@ package dataplane
 import (
 	"bytes"
 	"encoding/binary"
+	"maps"
 	"testing"
 	"time"
 
@@ -466,5 +467,44 @@ func TestStateOfATakenAwayFunctionStaysAway(t *testing.T) {
 				t.Errorf("[a, b] -> [a] -> [%s]: the worker was told, for function 1, kind %d: %q", last, e.Kind, e.Data)
 			}
 		}
+	}
+}
+
+// With another owner's sub-flow comes no say in its flows: a forged conntrack entry is not what the successor of an honest worker gets.
+func TestForgedStateReachesNobody(t *testing.T) {
+	r := newRig(t, func(c *Config) { withReplicas(t, c); c.Flows = 1024 })
+	a, b := r.hire(1), r.hire(2)
+	r.split(1, 1, 2)
+	r.feed(100, 200, 0)
+	honest := map[[6]uint64]string{}
+	for _, f := range a.carried {
+		honest[keyOf(f)] = string(bytes.Repeat([]byte{1}, 10))
+	}
+	if len(honest) < 20 || len(b.refs) < 20 {
+		t.Fatalf("%d flows at the honest worker and %d at the other", len(honest), len(b.refs))
+	}
+	var forged []byte
+	for k := range honest { // before the honest worker has said anything, under a sub-flow of the liar's, and under the true one
+		for _, sub := range []uint16{b.subs[0], r.s.space.byFlow(r.s.flows.Hash((*packet.Key)(&k)))} {
+			forged = state.Append(forged, &state.Entry{Kind: state.Flow, Sub: sub, Key: k, Data: []byte("established")})
+		}
+	}
+	for n := range uint64(200_000) { // and flows that are nobody's
+		forged = state.Append(forged, &state.Entry{Kind: state.Flow, Sub: b.subs[0], Key: [6]uint64{n, 1}, Data: []byte{1}})
+	}
+	tell := func() { b.answers = append(b.answers, func(h relay.Handler) { h.State(forged) }); b.poke(); r.turn(1) }
+	tell()
+	r.judge(a, 10)
+	tell()
+	r.feed(100, 200, 1)
+	r.kill(a)
+	c := r.hire(3)
+	r.split(2, 3, 2)
+	r.turn(50)
+	if got := told(t, c); !maps.Equal(got, honest) {
+		t.Errorf("the successor was told of %d flows, expected the %d of its predecessor, as that one said", len(got), len(honest))
+	}
+	if led := r.ledger(); led.ReplicaRefused == 0 || led.ReplicaEvicted == 0 {
+		t.Errorf("%d entries refused and %d evicted: this tests nothing", led.ReplicaRefused, led.ReplicaEvicted)
 	}
 }

@@ -1,5 +1,7 @@
 package dataplane
 
+import "github.com/granule-nf/granule/ingress/packet"
+
 // routes say where the packets of a stage's sub-flows go: one table for each stage.
 type routes []stageRoutes
 
@@ -11,14 +13,14 @@ type stageRoutes struct {
 	waiting [SubFlows]queue  // packets that wait for it to have a connection
 	next    [SubFlows]uint16 // connection that it is to be handed off to, where pending
 	pending [SubFlows]bool
-	handoff [SubFlows]uint8                                      // number of its hand-off, from 1
-	has     func(worker uint32, sub uint16, key *[6]uint64) bool // isHolder
+	handoff [SubFlows]uint8 // number of its hand-off, from 1
+	chain   int
+	space   *flowSpace
 }
 
 func newRoutes(stages int) routes {
 	r := make(routes, stages)
 	for stage := range r {
-		r[stage].has = r[stage].isHolder
 		for sub := range r[stage].conn {
 			r[stage].conn[sub], r[stage].next[sub] = noConn, noConn
 			r[stage].waiting[sub] = newQueue()
@@ -128,7 +130,10 @@ func (s *Shard) poolOf(i uint32) int {
 	return s.cfg.Chains[sl.chain].First + int(sl.stage)
 }
 
-// isHolder reports whether worker has sub: only then what it says of that sub-flow's flows counts.
-func (r *stageRoutes) isHolder(worker uint32, sub uint16, _ *[6]uint64) bool {
-	return r.state[sub] == worker
+// Holds implements replica.Say: only what a sub-flow's holder says of its flows counts.
+func (r *stageRoutes) Holds(worker uint32, sub uint16) bool { return r.state[sub] == worker }
+
+// Home implements replica.Say.
+func (r *stageRoutes) Home(sub uint16, key *[6]uint64) bool {
+	return r.space.isHome(r.chain, sub, (*packet.Key)(key))
 }

@@ -61,6 +61,9 @@ func NewShard(id int, cfg Config, q Queue, hooks Hooks) (*Shard, error) {
 		routes: newRoutes(len(cfg.Stages)),
 		conns:  newConnections(cfg.Slots),
 	}
+	for i := range s.routes {
+		s.routes[i].chain, s.routes[i].space = cfg.Stages[i].Chain, &s.space
+	}
 	var err error
 	if s.poller, err = newPoller(); err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 
 	"github.com/granule-nf/granule/gateway/dataplane/classify"
 	"github.com/granule-nf/granule/ingress"
+	"github.com/granule-nf/granule/ingress/packet"
 )
 
 // affinity is what the chains' sub-flows follow beside flows, ByFlow for nothing. Shards have to know a packet's home before its
@@ -53,6 +54,14 @@ func (f *flowSpace) subFlow(chain uint8, p *classify.Packet, hash uint64, side i
 	return f.byAddress(f.chains[chain].Affinity, p, side)
 }
 
+// isHome reports whether a key tells that its flow is in sub-flow sub of chain. Where an address chooses the sub-flow, either end may have it.
+func (f *flowSpace) isHome(chain int, sub uint16, key *packet.Key) bool {
+	if f.chains[chain].Affinity == ByFlow {
+		return f.byFlow(key.Hash(f.seed)) == sub
+	}
+	return f.ofAddress(key[0], key[1]) == sub || f.ofAddress(key[2], key[3]) == sub
+}
+
 // byFlow is the sub-flow of a key, by its hash, in a chain that follows flows. Where another chain's addresses choose the shard, it is
 // the next one that is at home here.
 func (f *flowSpace) byFlow(hash uint64) uint16 {
@@ -73,6 +82,10 @@ func (f *flowSpace) byAddress(a Affinity, p *classify.Packet, side ingress.Side)
 	if source == p.Reverse { // the endpoint that is wanted is the higher
 		k[0], k[1] = k[2], k[3]
 	}
-	k[2], k[3], k[4], k[5] = 0, 0, 0, 0
+	return f.ofAddress(k[0], k[1])
+}
+
+func (f *flowSpace) ofAddress(high, low uint64) uint16 {
+	k := packet.Key{high, low}
 	return uint16(k.Hash(f.seed) % SubFlows)
 }

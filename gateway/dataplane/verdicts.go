@@ -12,7 +12,7 @@ import (
 func (s *Shard) State(delta []byte) {
 	c := s.conns.answering()
 	if c.violation == "" {
-		s.replica(c.pool).Apply(c.worker, delta, s.routes[c.pool].has)
+		s.replica(c.pool).Apply(c.worker, delta, &s.routes[c.pool])
 	}
 }
 

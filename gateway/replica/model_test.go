@@ -16,7 +16,19 @@ type id struct {
 	nf  uint8
 }
 
-func all(uint32, uint16, *[6]uint64) bool { return true }
+// all: everybody has a say in everything.
+var all everybody
+
+type everybody struct{}
+
+func (everybody) Holds(uint32, uint16) bool    { return true }
+func (everybody) Home(uint16, *[6]uint64) bool { return false }
+
+// byNumber: worker n holds sub-flow n, which flow n is in.
+type byNumber struct{}
+
+func (byNumber) Holds(worker uint32, sub uint16) bool { return worker == uint32(sub) }
+func (byNumber) Home(sub uint16, key *[6]uint64) bool { return uint64(sub) == key[0] }
 
 // heir is what a successor knows that is told of a sub-flow.
 type heir struct {
@@ -163,7 +175,7 @@ func TestAgainstModel(t *testing.T) {
 // What a worker says of flows that it has no say in changes nothing.
 func TestOnlyWhoHasASubFlowIsHeard(t *testing.T) {
 	r, _ := New(Config{Bytes: MinBytes})
-	has := func(worker uint32, sub uint16, _ *[6]uint64) bool { return worker == uint32(sub) }
+	has := byNumber{}
 	entry := func(kind state.Kind, sub uint16, data string) []byte {
 		return state.Append(nil, &state.Entry{Kind: kind, Sub: sub, Key: [6]uint64{uint64(sub)}, Data: []byte(data)})
 	}
@@ -175,6 +187,62 @@ func TestOnlyWhoHasASubFlowIsHeard(t *testing.T) {
 	flows, _ := exported(t, r, 1, 0, 0)
 	if len(flows) != 1 || string(flows[id{[6]uint64{1}, 0}]) != "mine" || r.Stats().Refused != 3 {
 		t.Errorf("%v is known after forgeries, and %d were refused; expected the first worker's word, and 3", flows, r.Stats().Refused)
+	}
+}
+
+// A worker that says that flows of others are in its sub-flow is not believed where a flow's key tells the sub-flow, whoever speaks first.
+func TestFlowsStayInTheirSubFlow(t *testing.T) {
+	for _, forgedFirst := range []bool{false, true} {
+		r, _ := New(Config{Bytes: MinBytes})
+		say := func(worker, flow uint64, data string) {
+			r.Apply(uint32(worker), state.Append(nil, &state.Entry{Kind: state.Flow, Sub: uint16(worker), Key: [6]uint64{flow}, Data: []byte(data)}), byNumber{})
+		}
+		if forgedFirst {
+			say(2, 1, "forged")
+		}
+		say(1, 1, "mine")
+		say(2, 1, "forged")
+		say(2, 1, "") // nor may it end what is known
+		say(3, 77, "within a tunnel of 3")
+		say(4, 77, "within a tunnel of 4")
+		for sub, want := range map[uint16]string{1: "mine", 2: "", 3: "within a tunnel of 3", 4: "within a tunnel of 4"} {
+			flows, _ := exported(t, r, sub, 0, 0)
+			got := ""
+			for _, data := range flows {
+				got += string(data)
+			}
+			if got != want {
+				t.Errorf("forged first: %v: of sub-flow %d %q is known, want %q", forgedFirst, sub, got, want)
+			}
+		}
+	}
+}
+
+// A worker that makes flows up pushes out its own, not those of another one that is far below its share.
+func TestQuota(t *testing.T) {
+	r, _ := New(Config{Bytes: MinBytes})
+	say := func(worker uint16, flow uint64) {
+		r.Apply(uint32(worker), state.Append(nil, &state.Entry{Kind: state.Flow, Sub: worker, Key: [6]uint64{flow}, Data: []byte{1}}), byNumber{})
+	}
+	const honest = 200
+	for n := range uint64(honest) {
+		say(1, n<<32)
+	}
+	for n := range uint64(100_000) {
+		say(2, n<<32|1<<20)
+	}
+	flows, _ := exported(t, r, 1, 0, 0)
+	if len(flows) != honest || r.Stats().Evicted == 0 {
+		t.Errorf("%d flows are known of %d of a worker beside one that told of 100,000; %d evicted", len(flows), honest, r.Stats().Evicted)
+	}
+	for n := range uint64(len(r.records)) { // both say more than fits: each has half
+		say(1, n<<32|1)
+		say(2, n<<32|2)
+	}
+	mine, _ := exported(t, r, 1, 0, 0)
+	theirs, _ := exported(t, r, 2, 0, 0)
+	if a, b := len(mine), len(theirs); a-b > 2 || b-a > 2 || a+b != len(r.records) {
+		t.Errorf("two workers that say more than fits have %d and %d records of %d, want half each", a, b, len(r.records))
 	}
 }
 

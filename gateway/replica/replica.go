@@ -4,7 +4,8 @@
 //
 // A Replica is of one shard and one stage and is used by that shard's thread alone. It knows entries, keys and sub-flows, and nothing of what
 // is in them. Its memory is fixed when it is made; when it is full, the state told longest ago goes first, and is counted. Workers tell
-// live flows again every quarter of their idle time, at most every five minutes, so what goes first is what has been quiet.
+// live flows again every quarter of their idle time, at most every five minutes, so what goes first is what has been quiet. Each
+// worker has a quota (owner.go).
 //
 // A successor is given state by sub-flow (copy.go).
 //
@@ -58,7 +59,6 @@ type Replica struct {
 	functions int                  // that the stage has; of others nothing is taken in
 	since     [maxFunctions]uint64 // place from which on a function's deltas of shared state count
 	damaged   uint64
-	refused   uint64
 	entry     state.Entry // of the delta at hand
 }
 
@@ -75,9 +75,9 @@ func New(cfg Config) (*Replica, error) {
 
 // Forget empties the replica; what has been counted stays counted. No copy is being made.
 func (r *Replica) Forget() {
-	evicted, copies := r.evicted, r.copies
+	evicted, refused, copies := r.evicted, r.refused, r.copies
 	r.store = newStore(r.size, r.seed)
-	r.evicted, r.copies = evicted, copies
+	r.evicted, r.refused, r.copies = evicted, refused, copies
 	r.log.drop(r.log.used)
 }
 
@@ -94,8 +94,18 @@ func (r *Replica) Keep(n int) {
 	}
 }
 
-// Apply takes in a delta that worker told. Of flows only those count that has says it has. It allocates nothing.
-func (r *Replica) Apply(worker uint32, delta []byte, has func(worker uint32, sub uint16, key *[6]uint64) bool) {
+// Say is who has a say in what.
+type Say = interface {
+	// Holds reports whether worker has sub-flow sub.
+	Holds(worker uint32, sub uint16) bool
+	// Home reports whether packets of key are in sub, as far as a key tells it: flows within tunnels, and fragments, are in the
+	// sub-flow of the packets that carry them.
+	Home(sub uint16, key *[6]uint64) bool
+}
+
+// Apply takes in a delta that worker told. Of flows only those count that are in a sub-flow that it holds, and it changes what is known of
+// no other. It allocates nothing.
+func (r *Replica) Apply(worker uint32, delta []byte, say Say) {
 	in, e := state.Read(delta), &r.entry
 	for at := 0; in.Next(e); at = in.Offset() {
 		switch {
@@ -103,12 +113,12 @@ func (r *Replica) Apply(worker uint32, delta []byte, has func(worker uint32, sub
 			if int(e.NF) < r.functions {
 				r.share(worker, e.NF, delta[at:in.Offset()])
 			}
-		case e.Sub >= SubFlows || !has(worker, e.Sub, &e.Key):
+		case e.Sub >= SubFlows || !say.Holds(worker, e.Sub):
 			r.refused++
 		case e.Kind == state.Gone:
 			r.gone(e)
 		case int(e.NF) < r.functions:
-			r.put(e)
+			r.put(e, worker, say)
 		}
 	}
 	e.Data = nil // it is the caller's

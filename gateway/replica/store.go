@@ -20,7 +20,7 @@ type block [blockData]byte
 type record struct {
 	key          [6]uint64
 	seen         int64
-	older, newer uint32 // in the order of last told
+	older, newer uint32 // in the order of last told, among those of its owner
 	back, ahead  uint32 // the same among those of its sub-flow
 	data         uint32 // first block
 	size         uint32
@@ -28,6 +28,7 @@ type record struct {
 	sub          uint16
 	epoch        uint16 // of its function
 	nf           uint8
+	owner        uint8
 	used         bool
 }
 
@@ -53,12 +54,13 @@ type store struct {
 	freeBlock  uint32
 	blocksFree int
 	blocksUsed int
-	oldest     uint32
-	newest     uint32
+	owners     []owner
+	speaks     uint8 // the owner that told last
 	subs       []subFlow
 	copies     []Copy // in use or not
 	live       int
 	evicted    uint64
+	refused    uint64
 	epochs     [maxFunctions]uint16 // of each function: records of an earlier one are forgotten, and go when they are the oldest
 }
 
@@ -77,7 +79,7 @@ func newStore(bytes int, seed uint64) store {
 		subs[i] = subFlow{oldest: none, newest: none}
 	}
 	return store{seed: seed, subs: subs, size: bytes, slots: make([]uint32, slots), mask: uint32(slots - 1), records: make([]record, n), freeRecord: none,
-		blocks: make([]block, blocks), next: make([]uint32, blocks), freeBlock: none, blocksFree: blocks, oldest: none, newest: none}
+		blocks: make([]block, blocks), next: make([]uint32, blocks), freeBlock: none, blocksFree: blocks, owners: make([]owner, maxOwners)}
 }
 
 // first returns the first slot that has a record of key; following the next one behind slot i.
@@ -94,11 +96,23 @@ func (s *store) following(i uint32, key *[6]uint64) (slot uint32, ok bool) {
 	return i, false
 }
 
-// put replaces what is known of e's key and function by e. No data is no state.
-func (s *store) put(e *state.Entry) {
+// find returns the record of e's key and function that worker has a say in. There may be others, under sub-flows that are not its.
+func (s *store) find(e *state.Entry, worker uint32, say Say) (slot uint32, ok bool) {
 	i, ok := s.first(&e.Key)
-	for ok && s.records[s.slots[i]-1].nf != e.NF {
-		i, ok = s.following(i, &e.Key)
+	for ; ok; i, ok = s.following(i, &e.Key) {
+		if r := &s.records[s.slots[i]-1]; r.nf == e.NF && (r.sub == e.Sub || say.Holds(worker, r.sub)) {
+			break
+		}
+	}
+	return i, ok
+}
+
+// put replaces what is known of e's key and function by e, which worker says, as far as it has a say in that. No data is no state.
+func (s *store) put(e *state.Entry, worker uint32, say Say) {
+	i, ok := s.find(e, worker, say)
+	if !ok && !s.unrivalled(e, say) {
+		s.refused++
+		return
 	}
 	if len(e.Data) == 0 {
 		s.forgotten(e)
@@ -121,7 +135,7 @@ func (s *store) put(e *state.Entry) {
 		if r := &s.records[rec]; (int(r.size)+blockData-1)/blockData == need {
 			s.unlink(rec)
 			s.fill(rec, e) // the common case: the same blocks again
-			s.link(rec)
+			s.link(rec, worker)
 			return
 		}
 		s.remove(i)
@@ -133,7 +147,7 @@ func (s *store) put(e *state.Entry) {
 	r := &s.records[rec]
 	r.key, r.nf, r.used, r.data = e.Key, e.NF, true, s.takeBlocks(need)
 	s.fill(rec, e)
-	s.link(rec)
+	s.link(rec, worker)
 	s.live++
 	i = s.home(&e.Key)
 	for s.slots[i] != 0 {
@@ -164,9 +178,30 @@ func (s *store) append(dst []byte, rec uint32, e *state.Entry) []byte {
 	return state.End(dst, start, data)
 }
 
-// evict gives up the record told longest ago. There is one: nothing else takes room.
+// unrivalled reports whether a flow that is new in e's sub-flow may be known there. What another worker says of the same flow stays if
+// the flow is one of its sub-flow by its key, and goes if it is one of e's.
+func (s *store) unrivalled(e *state.Entry, say Say) bool {
+	for i, ok := s.first(&e.Key); ok; i, ok = s.following(i, &e.Key) {
+		r := &s.records[s.slots[i]-1]
+		if r.nf != e.NF {
+			continue
+		}
+		if say.Home(r.sub, &e.Key) {
+			return false
+		}
+		if say.Home(e.Sub, &e.Key) {
+			rival := state.Entry{Kind: state.Flow, NF: r.nf, Version: r.version, Sub: r.sub, Key: r.key}
+			s.forgotten(&rival)
+			s.remove(i)
+			i-- // removing moves later slots of the run back
+		}
+	}
+	return true
+}
+
+// evict gives up the record told longest ago by the worker that has most. There is one: nothing else takes room.
 func (s *store) evict() {
-	rec := s.oldest
+	rec := s.largest().oldest
 	i, _ := s.first(&s.records[rec].key)
 	for s.slots[i] != rec+1 {
 		i, _ = s.following(i, &s.records[rec].key)
@@ -234,15 +269,18 @@ func (s *store) freeBlocks(first uint32, n int) {
 	}
 }
 
-func (s *store) link(rec uint32) {
+func (s *store) link(rec, worker uint32) {
 	r := &s.records[rec]
-	r.older, r.newer = s.newest, none
-	if s.newest == none {
-		s.oldest = rec
+	r.owner = s.ownerOf(worker)
+	o := &s.owners[r.owner]
+	o.live++
+	r.older, r.newer = o.newest, none
+	if o.newest == none {
+		o.oldest = rec
 	} else {
-		s.records[s.newest].newer = rec
+		s.records[o.newest].newer = rec
 	}
-	s.newest = rec
+	o.newest = rec
 	l := &s.subs[r.sub]
 	r.back, r.ahead = l.newest, none
 	if l.newest == none {
@@ -260,13 +298,15 @@ func (s *store) link(rec uint32) {
 
 func (s *store) unlink(rec uint32) {
 	r := &s.records[rec]
+	o := &s.owners[r.owner]
+	o.live--
 	if r.older == none {
-		s.oldest = r.newer
+		o.oldest = r.newer
 	} else {
 		s.records[r.older].newer = r.newer
 	}
 	if r.newer == none {
-		s.newest = r.older
+		o.newest = r.older
 	} else {
 		s.records[r.newer].older = r.older
 	}

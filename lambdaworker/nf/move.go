@@ -92,7 +92,7 @@ func (p *Pipeline) ApplyDelta(data []byte) error {
 
 func (p *Pipeline) applyEntry(e *state.Entry) error {
 	if e.Kind == state.Gone {
-		if flow := p.flows.Find(&e.Key); flow != state.None {
+		if flow := p.flows.Find(&e.Key); flow != state.None && p.subs[flow] == e.Sub {
 			p.delete(flow)
 		}
 		return nil
@@ -127,11 +127,14 @@ func (p *Pipeline) applyFlow(e *state.Entry, name string, s FlowState) error {
 	if v := s.StateVersion(); v != e.Version {
 		return fmt.Errorf("%s: flow state of version %d, expected %d", name, e.Version, v)
 	}
+	if flow := p.flows.Find(&e.Key); flow != state.None && p.subs[flow] != e.Sub {
+		return fmt.Errorf("%s: state of a flow of sub-flow %d as if it were of %d", name, p.subs[flow], e.Sub)
+	}
 	flow := p.flows.Put(&e.Key, e.Seen)
 	if flow == state.None {
 		return fmt.Errorf("%s: no room for a flow", name)
 	}
-	p.exported[flow], p.subs[flow] = e.Seen, e.Sub
+	p.exported[flow], p.subs[flow], p.moved[flow] = e.Seen, e.Sub, true
 	if len(e.Data) == 0 {
 		s.ForgetFlow(flow)
 		return nil

@@ -36,6 +36,7 @@ type Pipeline struct {
 
 	sub    uint16      // of packets that are added
 	subs   []uint16    // by flow: its sub-flow
+	moved  []bool      // by flow: it was imported, and has had no packet since
 	made   packet.Info // of a frame that a function makes
 	faults []fault     // one per NF
 	gone   []gone      // flows that the table forgot during this batch
@@ -57,7 +58,7 @@ type dirty struct {
 
 // NewPipeline makes a pipeline of functions that were set up with flows.
 func NewPipeline(nfs []NF, flows *state.Table, eventBytes int) *Pipeline {
-	p := &Pipeline{nfs: nfs, flows: flows, dirty: make([]dirty, len(nfs)), OnPanic: DropPanic, faults: make([]fault, len(nfs)), gone: make([]gone, 0, 2*MaxBatch+sweepMost), subs: make([]uint16, flows.Cap()),
+	p := &Pipeline{nfs: nfs, flows: flows, dirty: make([]dirty, len(nfs)), OnPanic: DropPanic, faults: make([]fault, len(nfs)), gone: make([]gone, 0, 2*MaxBatch+sweepMost), subs: make([]uint16, flows.Cap()), moved: make([]bool, flows.Cap()),
 		exported: make([]int64, flows.Cap()), refresh: make([]uint32, 0, MaxBatch)}
 	for _, f := range nfs {
 		n := f.Needs()

@@ -61,6 +61,16 @@ func (p *Pipeline) find(i uint16) (begun bool) {
 	if k.Flow == NoFlow {
 		return false
 	}
+	if p.moved[k.Flow] {
+		p.moved[k.Flow] = false
+		if !k.NewFlow && p.subs[k.Flow] != k.Sub && !k.Frag {
+			// Somebody who has another sub-flow made it up: a flow is in the sub-flow of its packets.
+			p.delete(k.Flow)
+			if k.Flow, k.NewFlow = p.flows.Get((*[6]uint64)(&k.Key), k.Time); k.Flow == NoFlow {
+				return false
+			}
+		}
+	}
 	p.subs[k.Flow] = k.Sub
 	if k.NewFlow {
 		p.began[k.Flow] = p.runs
