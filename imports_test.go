@@ -23,6 +23,8 @@ var borders = map[string]struct {
 	"ingress":                    {[]string{"ingress"}, "frames in and out, and nothing of what happens between"},
 	"flowtable":                  {[]string{"ingress/packet"}, "benchmarked with no network"},
 	"relay":                      {[]string{"relay"}, "it moves batches and does not know what is in them"},
+	"corpus":                     {nil, "what tests read; nothing that ships imports it"},
+	"lambdaworker/nf/nftest":     {[]string{"lambdaworker/nf", "lambdaworker/state", "ingress/packet", "corpus"}, "tests of functions use it, and no function"},
 	"lambdaworker/nf":            {[]string{"lambdaworker/nf", "lambdaworker/state", "ingress/packet"}, "functions are benchmarked with no network, and run in replay"},
 	"lambdaworker":               {[]string{"lambdaworker", "relay", "ingress/packet"}, "a worker never has the gateway's side in it"},
 	"gateway/dataplane":          {[]string{"gateway/dataplane", "ingress", "flowtable", "relay"}, "the packet path knows no functions and no cloud"},

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/granule-nf/granule/corpus"
 	"github.com/granule-nf/granule/gateway/console"
 	"github.com/granule-nf/granule/gateway/gatewaytest"
 	"github.com/granule-nf/granule/gateway/settings"
@@ -102,7 +103,7 @@ func TestOfflineIsTransparent(t *testing.T) {
 	for _, whose := range []string{"own", "shared"} {
 		for _, ship := range []string{settings.ShipAuto, settings.ShipHeaders, settings.ShipFull} {
 			t.Run(whose+"/"+ship, func(t *testing.T) {
-				in := joined(t, gatewaytest.Captures(t, whose, "traffic"))
+				in := joined(t, corpus.Captures(t, whose, "traffic"))
 				want, frames := gatewaytest.Lanes(t, in)
 				out, s := runOffline(t, gatewaytest.AcceptAll, map[string]string{"edge.nft": gatewaytest.AcceptRules}, in, "--ship", ship)
 				if s.Ledger.Received != uint64(frames) {
@@ -121,7 +122,7 @@ func TestOfflineSurvivesMalformed(t *testing.T) {
 	for _, whose := range []string{"own", "shared"} {
 		for _, policy := range []string{"pass", "drop"} {
 			t.Run(whose+"/"+policy, func(t *testing.T) {
-				in := joined(t, gatewaytest.Captures(t, whose, "malformed"))
+				in := joined(t, corpus.Captures(t, whose, "malformed"))
 				_, frames := gatewaytest.Lanes(t, in)
 				_, s := runOffline(t, gatewaytest.AcceptAll, map[string]string{"edge.nft": gatewaytest.AcceptRules}, in, "--malformed", policy, "--on-worker-failure", "open")
 				if s.Ledger.Received != uint64(frames) {

@@ -9,12 +9,12 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/granule-nf/granule/gateway/gatewaytest"
+	"github.com/granule-nf/granule/corpus"
 )
 
 // The corpus of firewall rule sets, through the whole command: each packet's verdict, each rule's counter, each drop's event.
 func TestReplayFirewallCorpus(t *testing.T) {
-	cases, err := filepath.Glob(filepath.Join(gatewaytest.Corpus(t, "firewall"), "*", "expect.json"))
+	cases, err := filepath.Glob(filepath.Join(corpus.Folder(t, "firewall"), "*", "expect.json"))
 	if err != nil || len(cases) == 0 {
 		t.Skipf("the corpus holds no firewall cases: %v", err)
 	}
@@ -78,7 +78,7 @@ func TestReplayFirewallCorpus(t *testing.T) {
 func TestReplayIsTransparent(t *testing.T) {
 	for _, folder := range []string{"traffic", "malformed"} {
 		t.Run("own/"+folder, func(t *testing.T) {
-			for i, in := range gatewaytest.Captures(t, "own", folder) {
+			for i, in := range corpus.Captures(t, "own", folder) {
 				t.Run(filepath.Base(in), func(t *testing.T) { transparent(t, in, folder, i, uint64(len(recordsOf(t, in)))) })
 			}
 		})
@@ -89,10 +89,10 @@ func TestReplayIsTransparent(t *testing.T) {
 					Packets uint64
 				}
 			}
-			readJSON(t, filepath.Join(gatewaytest.Corpus(t, folder), "manifest.json"), &manifest)
+			readJSON(t, filepath.Join(corpus.Folder(t, folder), "manifest.json"), &manifest)
 			for i, c := range manifest.Files {
 				t.Run(c.File, func(t *testing.T) {
-					transparent(t, filepath.Join(gatewaytest.Corpus(t, folder), c.File), folder, i, c.Packets)
+					transparent(t, filepath.Join(corpus.Folder(t, folder), c.File), folder, i, c.Packets)
 				})
 			}
 		})

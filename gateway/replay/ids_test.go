@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/granule-nf/granule/gateway/gatewaytest"
+	"github.com/granule-nf/granule/corpus"
 	"github.com/granule-nf/granule/lambdaworker/nf"
 )
 
@@ -38,7 +38,7 @@ func TestReplayIDSCorpus(t *testing.T) {
 	if _, ok := nf.Lookup("ids"); !ok {
 		t.Skip("no function is named ids in this build")
 	}
-	cases, err := filepath.Glob(filepath.Join(gatewaytest.Corpus(t, "ids"), "*", "expect.json"))
+	cases, err := filepath.Glob(filepath.Join(corpus.Folder(t, "ids"), "*", "expect.json"))
 	if err != nil || len(cases) == 0 {
 		t.Skipf("the corpus holds no IDS cases: %v", err)
 	}

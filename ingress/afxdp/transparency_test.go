@@ -2,11 +2,11 @@ package afxdp
 
 import (
 	"bytes"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/granule-nf/granule/corpus"
 	"github.com/granule-nf/granule/ingress"
 	"github.com/granule-nf/granule/ingress/capture"
 	"github.com/granule-nf/granule/perf/topo"
@@ -137,23 +137,12 @@ func TestJumboBuffersRunOut(t *testing.T) {
 
 // TestCorpusCrosses plays real captures through the live port: byte-identical, in order.
 func TestCorpusCrosses(t *testing.T) {
-	root := os.Getenv("GRANULE_CORPUS")
-	if root == "" {
-		root = "../../../shared/corpus"
-	}
-	if _, err := os.Stat(root); err != nil {
-		t.Skipf("%s needs the corpus, and found none at %s; set GRANULE_CORPUS", t.Name(), root)
-	}
 	tp := newTopo(t, topo.Config{MTU: 9000})
 	w := openWire(t, tp, func(c *WireConfig) { c.Jumbo = true })
 	relayLoop(t, w)
 	in, out := openTap(t, tp.Inside), openTap(t, tp.Outside)
 	for _, folder := range []string{"traffic", "malformed"} {
-		paths, err := filepath.Glob(filepath.Join(root, folder, "*.pcap"))
-		if err != nil || len(paths) == 0 {
-			t.Fatalf("no captures in %s (%v)", folder, err)
-		}
-		for _, path := range paths {
+		for _, path := range corpus.Captures(t, "larger", folder) {
 			frames, tooLong := readCapture(t, path, 9014, 2000)
 			crosses(t, in, out, filepath.Base(path), frames...)
 			if tooLong > 0 {

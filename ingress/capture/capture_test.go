@@ -13,6 +13,7 @@ import (
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/pcapgo"
 
+	"github.com/granule-nf/granule/corpus"
 	"github.com/granule-nf/granule/ingress"
 )
 
@@ -106,23 +107,10 @@ func body(t testing.TB, path string) []byte {
 	return b[24:]
 }
 
-func corpus(t testing.TB, folder string) string {
-	t.Helper()
-	root := os.Getenv("GRANULE_CORPUS")
-	if root == "" {
-		root = "../../../shared/corpus"
-	}
-	dir := filepath.Join(root, folder)
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("%s needs the corpus, and found none at %s; set GRANULE_CORPUS", t.Name(), dir)
-	}
-	return dir
-}
-
 // TestCorpus sends every capture of the corpus through: each packet that the manifest counts, its bytes, lengths and times.
 func TestCorpus(t *testing.T) {
 	for _, folder := range []string{"malformed", "traffic"} {
-		dir := corpus(t, folder)
+		dir := corpus.Folder(t, folder)
 		var manifest struct {
 			Files []struct {
 				File    string

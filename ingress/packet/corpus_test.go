@@ -3,11 +3,13 @@ package packet
 import (
 	"path/filepath"
 	"testing"
+
+	"github.com/granule-nf/granule/corpus"
 )
 
 // What tshark counted in captures of real applications.
 func TestTraffic(t *testing.T) {
-	dir := corpus(t, "traffic")
+	dir := corpus.Folder(t, "traffic")
 	for _, want := range manifest(t, dir) {
 		t.Run(want.File, func(t *testing.T) {
 			got := manifestFile{File: want.File}
@@ -60,7 +62,7 @@ func TestTraffic(t *testing.T) {
 // Captures that once misled a parser: nothing is read outside the carried bytes (a frame's capacity is its length),
 // every offset makes sense, and every cut of a packet is one too.
 func TestMalformed(t *testing.T) {
-	dir := corpus(t, "malformed")
+	dir := corpus.Folder(t, "malformed")
 	problems := map[Problem]int{}
 	for _, f := range manifest(t, dir) {
 		all := records(t, filepath.Join(dir, f.File))

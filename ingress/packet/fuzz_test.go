@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
+	"github.com/granule-nf/granule/corpus"
 )
 
 func FuzzParse(f *testing.F) {
@@ -84,7 +85,7 @@ func compare(t testing.TB, frame []byte) {
 }
 
 func TestTrafficAgainstGopacket(t *testing.T) {
-	dir := corpus(t, "traffic")
+	dir := corpus.Folder(t, "traffic")
 	n := 0
 	for _, f := range manifest(t, dir) {
 		for _, r := range records(t, dir+"/"+f.File) {

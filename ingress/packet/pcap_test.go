@@ -9,19 +9,6 @@ import (
 	"testing"
 )
 
-func corpus(t testing.TB, folder string) string {
-	t.Helper()
-	dir := os.Getenv("GRANULE_CORPUS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "corpus")
-	}
-	dir = filepath.Join(dir, folder)
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("no corpus: %v; set GRANULE_CORPUS to where it is", err)
-	}
-	return dir
-}
-
 type record struct {
 	frame []byte
 	wire  int

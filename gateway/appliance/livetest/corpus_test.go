@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/granule-nf/granule/corpus"
 	"github.com/granule-nf/granule/gateway/console"
 	"github.com/granule-nf/granule/gateway/gatewaytest"
 	"github.com/granule-nf/granule/ingress"
@@ -29,7 +30,7 @@ const (
 func TestLiveTransparency(t *testing.T) {
 	for _, whose := range []string{"own", "shared"} {
 		t.Run(whose, func(t *testing.T) {
-			paths := gatewaytest.Captures(t, whose, "traffic")
+			paths := corpus.Captures(t, whose, "traffic")
 			l := newCorpusLive(t)
 			in, out := l.tap(l.topo.Inside), l.tap(l.topo.Outside)
 			sent := uint64(0)
@@ -56,7 +57,7 @@ func TestLiveTransparency(t *testing.T) {
 func TestLiveMalformed(t *testing.T) {
 	for _, whose := range []string{"own", "shared"} {
 		t.Run(whose, func(t *testing.T) {
-			paths := gatewaytest.Captures(t, whose, "malformed")
+			paths := corpus.Captures(t, whose, "malformed")
 			l := newCorpusLive(t)
 			in, out := l.tap(l.topo.Inside), l.tap(l.topo.Outside)
 			var frames [][]byte

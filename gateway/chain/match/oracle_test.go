@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/granule-nf/granule/corpus"
 )
 
 // The oracle is tcpdump itself: over captures of real applications it must choose the packets that we choose.
@@ -87,14 +89,7 @@ type capture struct {
 
 // captures writes the Ethernet captures of the corpus into one file, the packets' times being their numbers.
 func captures(t *testing.T) capture {
-	root := os.Getenv("GRANULE_CORPUS")
-	if root == "" {
-		root = "../../../../shared/corpus"
-	}
-	paths, _ := filepath.Glob(filepath.Join(root, "traffic", "*.pcap"))
-	if len(paths) == 0 {
-		t.Skip("the corpus is not here (GRANULE_CORPUS): no captures to compare over")
-	}
+	paths := corpus.Captures(t, "larger", "traffic")
 	c := capture{path: filepath.Join(t.TempDir(), "all.pcap")}
 	file := binary.LittleEndian.AppendUint32(nil, 0xa1b2c3d4)
 	file = append(file, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0)

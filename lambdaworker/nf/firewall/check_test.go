@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/granule-nf/granule/corpus"
 	"github.com/granule-nf/granule/lambdaworker/nf/nftest"
 )
 
@@ -71,7 +72,7 @@ var everyStage = nftest.Stage{NFs: []string{"firewall: {rules: edge.nft}"}, File
 func TestHandOff(t *testing.T) { nftest.HandOff(t, everyStage, everyKind()) }
 
 func TestHandOffCorpus(t *testing.T) {
-	rules, _, ps := readCase(t, corpus(t, "firewall/fw-006"))
+	rules, _, ps := readCase(t, corpus.Folder(t, "firewall/fw-006"))
 	s := nftest.Stage{NFs: []string{"firewall: {rules: r}"}, Files: map[string]string{"r": rules}, Idle: time.Hour}
 	var capture []nftest.Packet
 	for _, p := range ps {

@@ -12,23 +12,10 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/google/gopacket/pcapgo"
 
+	"github.com/granule-nf/granule/corpus"
 	"github.com/granule-nf/granule/lambdaworker/nf"
 	"github.com/granule-nf/granule/lambdaworker/state"
 )
-
-// corpus returns a folder of the test corpus, or skips.
-func corpus(t testing.TB, folder string) string {
-	t.Helper()
-	root := os.Getenv("GRANULE_CORPUS")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "..", "shared", "corpus")
-	}
-	dir := filepath.Join(root, folder)
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("no corpus at %s: set GRANULE_CORPUS to where it is", dir)
-	}
-	return dir
-}
 
 // testPacket is a packet of a capture.
 type testPacket struct {
@@ -162,7 +149,7 @@ func readCase(t testing.TB, dir string) (rules string, c corpusCase, ps []testPa
 
 // TestCorpus judges every packet of corpus/firewall as the Linux kernel did, and counts as it did.
 func TestCorpus(t *testing.T) {
-	root := corpus(t, "firewall")
+	root := corpus.Folder(t, "firewall")
 	dirs, err := filepath.Glob(filepath.Join(root, "*", "rules.nft"))
 	if err != nil || len(dirs) == 0 {
 		t.Fatalf("no cases in %s: %v", root, err)

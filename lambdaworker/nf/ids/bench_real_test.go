@@ -5,12 +5,13 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/granule-nf/granule/corpus"
 	"github.com/granule-nf/granule/lambdaworker/nf/nftest"
 )
 
 // BenchmarkETOpen is a real rule set on a real capture: the one that GRANULE_TRAFFIC names, else the corpus's.
 func BenchmarkETOpen(b *testing.B) {
-	rules, err := os.ReadFile(filepath.Join(nftest.Corpus(b, "ids-rules"), "et-open-2020.rules"))
+	rules, err := os.ReadFile(filepath.Join(corpus.Larger(b, "ids-rules"), "et-open-2020.rules"))
 	if err != nil {
 		b.Fatal(err)
 	}

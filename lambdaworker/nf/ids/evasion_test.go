@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/granule-nf/granule/corpus"
 	"github.com/granule-nf/granule/lambdaworker/nf/nftest"
 )
 
@@ -132,7 +133,7 @@ func TestAckAhead(t *testing.T) {
 
 // TestReports: cases that were reported of other engines, with Suricata's answers.
 func TestReports(t *testing.T) {
-	dir := nftest.Corpus(t, "reports")
+	dir := corpus.Larger(t, "reports")
 	tried := 0
 	for _, kind := range []string{"frag6-*", "http-*", "stream-*", "tunnel-*"} {
 		dirs, _ := filepath.Glob(filepath.Join(dir, kind))

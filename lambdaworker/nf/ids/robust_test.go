@@ -2,6 +2,7 @@ package ids
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/granule-nf/granule/lambdaworker/nf/nftest"
@@ -47,7 +48,8 @@ func TestMalformedCorpus(t *testing.T) {
 func TestNoAllocation(t *testing.T) {
 	for _, mode := range []string{"", ", mode: ips"} {
 		var capture []nftest.Packet
-		for _, f := range append(nftest.CorpusFiles(t, "traffic")[:8], nftest.CorpusFiles(t, "malformed")[:20]...) {
+		traffic, malformed := nftest.CorpusFiles(t, "traffic"), nftest.CorpusFiles(t, "malformed")
+		for _, f := range slices.Concat(traffic[:min(8, len(traffic))], malformed[:min(20, len(malformed))]) {
 			all := nftest.ReadPCAP(t, f)
 			capture = append(capture, all[:min(len(all), 300)]...)
 		}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/granule-nf/granule/corpus"
 	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/lambdaworker/nf"
 )
@@ -70,33 +71,6 @@ func Connection(client, server string, parts ...string) []P {
 	add(1, "F.", "")
 	add(0, ".", "")
 	return all
-}
-
-// Corpus returns a folder of the test corpus: in GRANULE_CORPUS, or beside the repository. Without it the test is skipped by name.
-func Corpus(t testing.TB, folder string) string {
-	t.Helper()
-	dir := os.Getenv("GRANULE_CORPUS")
-	if dir == "" {
-		root, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for {
-			if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
-				break
-			}
-			if root == filepath.Dir(root) {
-				t.Skip("no corpus: not inside the repository, and GRANULE_CORPUS is not set")
-			}
-			root = filepath.Dir(root)
-		}
-		dir = filepath.Join(root, "..", "shared", "corpus")
-	}
-	dir = filepath.Join(dir, folder)
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("no corpus: %v; set GRANULE_CORPUS to where it is", err)
-	}
-	return dir
 }
 
 // ReadPCAP reads a classic capture file. Packets without a link header get an Ethernet header. A packet comes from outside if its
@@ -184,7 +158,7 @@ func side(p *Packet, first map[packet.Key]bool) nf.Side {
 // CorpusFiles returns the capture files of a corpus folder that has a manifest.
 func CorpusFiles(t testing.TB, folder string) []string {
 	t.Helper()
-	dir := Corpus(t, folder)
+	dir := corpus.Folder(t, folder)
 	var m struct {
 		Files []struct {
 			File string `json:"file"`

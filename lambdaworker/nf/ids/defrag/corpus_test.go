@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/granule-nf/granule/corpus"
 	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/arena"
 	"github.com/granule-nf/granule/lambdaworker/nf/nftest"
@@ -13,7 +14,7 @@ import (
 func TestSegmentInFragments(t *testing.T) {
 	d := New(Config{Arena: arena.New(1 << 20)})
 	got := 0
-	for _, c := range nftest.ReadPCAP(t, filepath.Join(nftest.Corpus(t, "ids/defrag__bug-6887-defrag-ipv6-tcp"), "input.pcap")) {
+	for _, c := range nftest.ReadPCAP(t, filepath.Join(corpus.Larger(t, "ids/defrag__bug-6887-defrag-ipv6-tcp"), "input.pcap")) {
 		var in packet.Info
 		packet.Parse(c.Data, int(c.Wire), &in)
 		if !in.Frag {
@@ -34,7 +35,7 @@ func TestSegmentInFragments(t *testing.T) {
 // TestAllCaptures: no capture of the corpora makes the defragmenter panic or leak.
 func TestAllCaptures(t *testing.T) {
 	for _, glob := range []string{"traffic/*.pcap", "malformed/*.pcap", "ids/*/input.pcap"} {
-		files, _ := filepath.Glob(filepath.Join(nftest.Corpus(t, ""), glob))
+		files, _ := filepath.Glob(filepath.Join(corpus.Larger(t, ""), glob))
 		if len(files) == 0 {
 			t.Fatalf("no capture matches %s", glob)
 		}

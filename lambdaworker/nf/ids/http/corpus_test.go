@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/granule-nf/granule/corpus"
 	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/arena"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/proto"
@@ -83,7 +84,7 @@ func capture(t testing.TB, file string, cfg Config, inline, midstream bool) *Par
 
 // TestEvader: whatever a server does to hide it, the test file is seen as a browser would.
 func TestEvader(t *testing.T) {
-	dirs, _ := filepath.Glob(filepath.Join(nftest.Corpus(t, "ids"), "http-evader*"))
+	dirs, _ := filepath.Glob(filepath.Join(corpus.Larger(t, "ids"), "http-evader*"))
 	if len(dirs) == 0 {
 		t.Fatal("no cases")
 	}

@@ -4,8 +4,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/granule-nf/granule/corpus"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/proto"
-	"github.com/granule-nf/granule/lambdaworker/nf/nftest"
 )
 
 // TestTraffic compares with tshark's count of requests and responses in TCP. tshark leaves out responses whose end it did
@@ -29,7 +29,7 @@ func TestTraffic(t *testing.T) {
 		{"ids/bug-5578-http-dsize-drop/input.pcap", 1, 1},
 	} {
 		t.Run(c.capture, func(t *testing.T) {
-			p := capture(t, filepath.Join(nftest.Corpus(t, ""), c.capture), Config{PerFlow: 4096, Transactions: 20000}, true, true)
+			p := capture(t, filepath.Join(corpus.Larger(t, ""), c.capture), Config{PerFlow: 4096, Transactions: 20000}, true, true)
 			requests, responses := 0, 0
 			for i := range p.txs {
 				if v, _ := p.Buffer(&p.txs[i], proto.ToServer, Method); len(v) > 0 {
@@ -49,7 +49,7 @@ func TestTraffic(t *testing.T) {
 // TestAllCaptures: nothing in any capture of the corpora makes the tracker or the parser panic.
 func TestAllCaptures(t *testing.T) {
 	for _, glob := range []string{"traffic/*.pcap", "malformed/*.pcap", "ids/*/input.pcap"} {
-		files, _ := filepath.Glob(filepath.Join(nftest.Corpus(t, ""), glob))
+		files, _ := filepath.Glob(filepath.Join(corpus.Larger(t, ""), glob))
 		if len(files) == 0 {
 			t.Fatalf("no capture matches %s", glob)
 		}

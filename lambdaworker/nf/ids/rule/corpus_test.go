@@ -5,23 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/granule-nf/granule/corpus"
 )
 
-// corpus returns the folder of the detection cases.
-func corpus(t *testing.T) string {
-	dir := os.Getenv("GRANULE_CORPUS")
-	if dir == "" {
-		dir = "../../../../../shared/corpus"
-	}
-	dir = filepath.Join(dir, "ids")
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("no corpus: set GRANULE_CORPUS (%v)", err)
-	}
-	return dir
-}
-
 func TestCorpusRulesLoad(t *testing.T) {
-	files, _ := filepath.Glob(filepath.Join(corpus(t), "*", "test.rules"))
+	files, _ := filepath.Glob(filepath.Join(corpus.Folder(t, "ids"), "*", "test.rules"))
 	if len(files) == 0 {
 		t.Fatal("the corpus has no rule files")
 	}

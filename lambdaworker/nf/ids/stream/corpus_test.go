@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/granule-nf/granule/corpus"
 	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/arena"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/proto"
@@ -82,7 +83,7 @@ func TestCorpus(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tr := New(Config{Flows: 64, Arena: arena.New(1 << 20), Inline: c.inline, Raw: true})
-			streams, payloads := follow(tr, state.NewTable(64, 1<<62, 1), nftest.ReadPCAP(t, filepath.Join(nftest.Corpus(t, "ids"), c.name, "input.pcap")), true)
+			streams, payloads := follow(tr, state.NewTable(64, 1<<62, 1), nftest.ReadPCAP(t, filepath.Join(corpus.Larger(t, "ids"), c.name, "input.pcap")), true)
 			if !strings.Contains(streams, c.has) || c.hasNot != "" && strings.Contains(streams, c.hasNot) {
 				t.Errorf("streams %.300q, want %q in them and not %q", streams, c.has, c.hasNot)
 			}
@@ -98,7 +99,7 @@ func TestAllCaptures(t *testing.T) {
 	a := arena.New(8 << 20)
 	flows := state.NewTable(256, 1<<62, 1)
 	for i, glob := range []string{"traffic/*.pcap", "malformed/*.pcap", "ids/*/input.pcap"} {
-		files, _ := filepath.Glob(filepath.Join(nftest.Corpus(t, ""), glob))
+		files, _ := filepath.Glob(filepath.Join(corpus.Larger(t, ""), glob))
 		if len(files) == 0 {
 			t.Fatalf("no capture matches %s", glob)
 		}

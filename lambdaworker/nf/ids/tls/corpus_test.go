@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/granule-nf/granule/corpus"
 	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/arena"
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/proto"
@@ -28,7 +29,7 @@ func streams(t testing.TB, sub string) (all [][2][]byte) {
 			}
 		}
 	}
-	for _, c := range nftest.ReadPCAP(t, filepath.Join(nftest.Corpus(t, ""), sub)) {
+	for _, c := range nftest.ReadPCAP(t, filepath.Join(corpus.Larger(t, ""), sub)) {
 		data := c.Data
 		var in packet.Info
 		var k packet.Key

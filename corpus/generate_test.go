@@ -1,12 +1,15 @@
-package gatewaytest
+package corpus
 
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"flag"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,9 +18,9 @@ import (
 	"github.com/google/gopacket/pcapgo"
 )
 
-var writeCorpus = flag.Bool("write-corpus", false, "write the captures of testdata/corpus anew")
+var writeCorpus = flag.Bool("write-corpus", false, "write the captures of testdata anew")
 
-// ownCorpus makes the captures of testdata/corpus, by folder and name: what every machine tests with, where the shared corpus is not.
+// ownCorpus makes the captures of testdata, by folder and name: what every machine tests with, where the shared corpus is not.
 // `go test -run OwnCorpus -write-corpus` writes them.
 func ownCorpus(t *testing.T) map[string][][]byte {
 	t.Helper()
@@ -57,9 +60,8 @@ func ownCapture(t *testing.T, frames [][]byte) []byte {
 
 // TestOwnCorpusIsCurrent: the files are what the generator makes.
 func TestOwnCorpusIsCurrent(t *testing.T) {
-	corpus := ownCorpus(t)
-	for name, frames := range corpus {
-		path, want := filepath.Join("testdata", "corpus", name), ownCapture(t, frames)
+	for name, want := range ownFiles(t) {
+		path := filepath.Join("testdata", name)
 		if *writeCorpus {
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 				t.Fatal(err)
@@ -72,9 +74,44 @@ func TestOwnCorpusIsCurrent(t *testing.T) {
 			t.Errorf("%s is not what the generator makes (%v): write it anew with go test -run OwnCorpus -write-corpus", path, err)
 		}
 	}
-	if files, err := filepath.Glob("testdata/corpus/*/*.pcap"); err != nil || len(files) != len(corpus) {
-		t.Errorf("%d captures in testdata/corpus (%v), the generator makes %d", len(files), err, len(corpus))
+}
+
+// ownFiles are all files but the firewall's, whose verdicts a kernel gave.
+func ownFiles(t *testing.T) map[string][]byte {
+	files, manifests := map[string][]byte{}, map[string]*manifest{}
+	corpus := ownCorpus(t)
+	for _, name := range slices.Sorted(maps.Keys(corpus)) {
+		frames := corpus[name]
+		files[name] = ownCapture(t, frames)
+		folder, file := filepath.Split(name)
+		m := manifests[folder]
+		if m == nil {
+			m = &manifest{}
+			manifests[folder] = m
+		}
+		m.Files = append(m.Files, count(file, frames))
 	}
+	for folder, m := range manifests {
+		files[folder+"manifest.json"] = text(t, m)
+	}
+	for name, c := range idsCases(t) {
+		files["ids/"+name+"/input.pcap"] = ownCapture(t, c.frames)
+		files["ids/"+name+"/test.rules"] = []byte(c.rules)
+		files["ids/"+name+"/expect.json"] = text(t, map[string]any{
+			"tier": c.tier, "source": "made here", "alerts": c.alerts, "exact": true, "not_alerts": c.not, "at_least": []int{}, "unchecked": []int{},
+			"options": map[string]any{"mode": "ids", "checksum": "off", "midstream": false},
+			"vars":    map[string]any{"address": map[string]string{}, "port": map[string]string{}}, "link": "EN10MB", "packets": len(c.frames),
+		})
+	}
+	return files
+}
+
+func text(t *testing.T, v any) []byte {
+	b, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(b, '\n')
 }
 
 // ownPair is a network layer from inside to outside, and the one that answers.
