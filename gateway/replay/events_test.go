@@ -12,7 +12,7 @@ import (
 // A chain says which events replay writes: flows and statistics only where they are asked for, drops unless they are not.
 func TestReplayEventTypes(t *testing.T) {
 	in := filepath.Join(filepath.Dir(corpus.Captures(t, "own", "traffic")[0]), "tcp.pcap")
-	const rules = "table inet f {\n chain c {\n  type filter hook forward priority 0; policy drop;\n  tcp dport 22 accept\n }\n}\n"
+	const rules = "table inet f {\n chain c {\n  type filter hook forward priority 0; policy drop;\n  tcp dport 80 accept\n }\n}\n"
 	path := filepath.Join(t.TempDir(), "f.nft")
 	if err := os.WriteFile(path, []byte(rules), 0o600); err != nil {
 		t.Fatal(err)

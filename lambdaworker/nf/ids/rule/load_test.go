@@ -2,15 +2,16 @@ package rule
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
+
+	"github.com/granule-nf/granule/corpus"
 )
 
 // TestETOpenLoads: of a real rule set 99.5 % load.
 func TestETOpenLoads(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(corpus(t), "..", "ids-rules", "et-open-2020.rules"))
+	text, err := os.ReadFile(corpus.Larger(t, "ids-rules/et-open-2020.rules"))
 	if err != nil {
-		t.Skipf("no rule set: %v", err)
+		t.Fatal(err)
 	}
 	s := NewSet(DefaultVars(Vars{}), DefaultClasses())
 	n := s.Add("et-open-2020.rules", string(text))
