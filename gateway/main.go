@@ -18,7 +18,14 @@ import (
 // version is set by the linker.
 var version = "unknown"
 
+// hangup is what SIGHUP comes by from the first moment on: it ends a process that does not expect it.
+var hangup = make(chan os.Signal, 1)
+
 func main() {
+	signal.Notify(hangup, syscall.SIGHUP)
+	if self, err := os.Executable(); err == nil {
+		compiler = settings.CompileProcess(self)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := root().ExecuteContext(ctx); err != nil {
@@ -30,6 +37,9 @@ func main() {
 		os.Exit(int(silent))
 	}
 }
+
+// compiler is what run compiles configurations by; nil, in tests: this process, which is no granule.
+var compiler settings.Compiler
 
 // exitCode ends the process with a code and no further word: what there is to say has been said.
 type exitCode int
@@ -48,7 +58,16 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(runCommand(), statusCommand(), topCommand(), doctorCommand(), checkCommand(), replayCommand(), demoCommand(), pktgenCommand())
+	cmd.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
+		if cmd.Name() != "run" {
+			signal.Reset(syscall.SIGHUP)
+		}
+		switch cmd.Name() {
+		case "check", "replay", settings.CompileCommand: // they have nothing to put in order, and compile for minutes without looking up
+			signal.Reset(os.Interrupt, syscall.SIGTERM)
+		}
+	}
+	cmd.AddCommand(runCommand(), compileCommand(), statusCommand(), topCommand(), doctorCommand(), checkCommand(), replayCommand(), demoCommand(), pktgenCommand())
 	for _, c := range extra {
 		cmd.AddCommand(c())
 	}

@@ -25,13 +25,17 @@ If all of it is right, workers with it are started and take over; if anything is
 status, and the running configuration stays. Settings, and which chains and stages there are, change at the next start.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			s.Compile = compiler
 			again := s.Rereader(cmd.Flags(), os.LookupEnv)
-			cfg, err := s.Load(cmd.Flags(), os.LookupEnv)
+			cfg, err := s.LoadContext(cmd.Context(), cmd.Flags(), os.LookupEnv)
+			if cmd.Context().Err() != nil {
+				return nil // stopped before there was anything to stop
+			}
 			if err != nil {
 				return err
 			}
 			cfg.Reread, cfg.Version = again, version
-			return appliance.Serve(cmd.Context(), cfg, s.Logger(os.Stderr))
+			return appliance.Serve(cmd.Context(), cfg, hangup, s.Logger(os.Stderr))
 		},
 	}
 	s.Flags(cmd.Flags())

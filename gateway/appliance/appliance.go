@@ -51,7 +51,7 @@ func New(cfg settings.Gateway, log *slog.Logger) (_ *Appliance, err error) {
 	if err := cfg.Fleet.Validate(); err != nil {
 		return nil, err
 	}
-	if a.events, err = console.OpenEventLog(cfg.Events); err != nil {
+	if a.events, err = console.OpenEventLog(cfg.Events, a.eventsFailed); err != nil {
 		return nil, err
 	}
 	if cfg.Admin != "" {
@@ -91,4 +91,14 @@ func (a *Appliance) joined(c *relay.Conn) {
 	}
 	a.shards[c.Shard()].Connect(c, pool)
 	a.coord.Joined(c.Worker())
+}
+
+// eventsFailed logs that the event log takes no lines, and that it does again: once each.
+func (a *Appliance) eventsFailed(err error) {
+	lost := a.events.Counters().Lost
+	if err != nil {
+		a.log.Error("events are being lost: the event log can't be written; make room, or move the file away and send SIGHUP", "error", err, "lost", lost)
+		return
+	}
+	a.log.Info("the event log is written again", "lost", lost)
 }

@@ -1,12 +1,15 @@
 package appliance
 
 import (
+	"context"
+
 	"github.com/granule-nf/granule/gateway/coordinator"
 	"github.com/granule-nf/granule/gateway/settings"
 )
 
-// Reload reopens the event log and reads the configuration again. What is wrong is logged and kept for status, and nothing changes.
-func (a *Appliance) Reload() {
+// Reload reopens the event log and reads the configuration again. What is wrong is logged and kept for status, and nothing changes; nor does it if ctx ends
+// before everything has been read.
+func (a *Appliance) Reload(ctx context.Context) {
 	if err := a.events.Reopen(); err != nil {
 		a.log.Error("event log not reopened", "error", err)
 	} else {
@@ -17,7 +20,11 @@ func (a *Appliance) Reload() {
 	}
 	c, rollout := &a.config, a.coord.Rollout()
 	running, newest := c.standing(rollout)
-	next, err := a.cfg.Reread()
+	next, err := a.cfg.Reread(ctx)
+	if ctx.Err() != nil {
+		a.log.Info("reading the configuration was given up, for a later one or for the end")
+		return
+	}
 	if err == nil { // it may follow either: the one on its way is dropped for it, if it has not arrived by then
 		problems := fits(next.Plan, newest.Plan)
 		if len(problems) == 0 && newest.number != running.number {

@@ -45,7 +45,7 @@ func newReloading(t *testing.T, yaml string, args ...string) *reloading {
 		t.Fatal(err)
 	}
 	cfg.Reread = again
-	events, err := console.OpenEventLog("")
+	events, err := console.OpenEventLog("", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func (r *reloading) write(name, text string) {
 // reload reloads and returns what was logged.
 func (r *reloading) reload() string {
 	r.log.Reset()
-	r.a.Reload()
+	r.a.Reload(r.t.Context())
 	return r.log.String()
 }
 

@@ -6,23 +6,18 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/signal"
 	"runtime"
 	"sync"
-	"syscall"
 
 	"github.com/granule-nf/granule/gateway/settings"
 )
 
-// Serve is `granule run` from the first port opened to the last one closed: it puts a gateway together, runs it until ctx ends, reloads on SIGHUP, and
-// takes it apart. Errors are those of New, Run and Close, and one on a machine without AF_XDP rings.
-func Serve(ctx context.Context, cfg settings.Gateway, log *slog.Logger) error {
+// Serve is `granule run` from the first port opened to the last one closed: it puts a gateway together, runs it until ctx ends, reloads whenever something
+// comes from hup (SIGHUP), and takes it apart. Errors are those of New, Run and Close, and one on a machine without AF_XDP rings.
+func Serve(ctx context.Context, cfg settings.Gateway, hup <-chan os.Signal, log *slog.Logger) error {
 	if _, file := settings.CapturePath(cfg.Ports.Inside); !file && runtime.GOARCH != "amd64" {
 		return fmt.Errorf("the AF_XDP port needs amd64, and this is %s: the ring library has no memory barriers; capture files work", runtime.GOARCH)
 	}
-	hup := make(chan os.Signal, 1) // before anything is opened: a SIGHUP that nobody expects ends a process
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
 	notify, err := newNotifier(os.LookupEnv)
 	if err != nil {
 		log.Warn("the service manager hears nothing", "error", err)
@@ -44,18 +39,27 @@ func Serve(ctx context.Context, cfg settings.Gateway, log *slog.Logger) error {
 	return errors.Join(err, a.Close())
 }
 
-// runReloading runs the appliance, and reloads whenever something comes from hup.
+// runReloading runs the appliance, and reloads whenever something comes from hup. A reload that is not over when the next one is asked for is given up for it.
 func (a *Appliance) runReloading(ctx context.Context, hup <-chan os.Signal, notify notifier) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var reloading sync.WaitGroup
 	reloading.Go(func() {
+		var current sync.WaitGroup
+		giveUp := func() {}
 		for {
 			select {
 			case <-hup:
-				done := notify.reloading()
-				a.Reload()
-				done()
+				giveUp()
+				current.Wait()
+				var c context.Context
+				c, giveUp = context.WithCancel(ctx)
+				current.Go(func() {
+					defer notify.reloading()()
+					a.Reload(c)
+				})
 			case <-ctx.Done():
+				giveUp()
+				current.Wait()
 				return
 			}
 		}

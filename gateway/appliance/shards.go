@@ -2,8 +2,8 @@ package appliance
 
 import (
 	"fmt"
+	"os"
 	"runtime"
-	"runtime/debug"
 	"time"
 
 	"github.com/granule-nf/granule/gateway/console"
@@ -48,8 +48,7 @@ func (a *Appliance) newShards(cfg dataplane.Config, queues []dataplane.Queue) er
 	if want := len(a.shards) + 2; runtime.GOMAXPROCS(0) < want {
 		runtime.GOMAXPROCS(want)
 	}
-	// In the steady state nothing is allocated; what little the control path makes is collected late, not often.
-	debug.SetGCPercent(400)
+	limitHeap(a.cfg.Memory(len(queues)).Heap, os.Getenv)
 	return nil
 }
 

@@ -65,6 +65,9 @@ func (a *Appliance) Status() *console.Status {
 	}
 	if a.events != nil {
 		s.Events = a.events.Counters()
+		if err := a.events.Failing(); err != nil {
+			s.Degraded = append(s.Degraded, fmt.Sprintf("events: they are being lost, %d so far: %v", s.Events.Lost, err))
+		}
 	}
 	s.Reports = a.reports.all()
 	s.Ready = a.coord != nil && len(s.NotReady) == 0

@@ -24,7 +24,7 @@ type Options struct {
 
 	// Measure has the memory of every stage measured, which takes two garbage collections a stage.
 	Measure bool
-	// ReadFile reads a file that the configuration or another file names; from disk if nil.
+	// ReadFile reads a file that the configuration or another file names; chain.ReadFile if nil.
 	ReadFile func(path string) ([]byte, error)
 }
 
@@ -141,7 +141,7 @@ func (c *Config) stage(ch Chain, i int, o Options) (CompiledStage, nf.Problems) 
 func (c *Config) opener(o Options, files map[string][]byte, unread map[string]bool) func(string) ([]byte, error) {
 	read := o.ReadFile
 	if read == nil {
-		read = readRegular
+		read = ReadFile
 	}
 	return func(name string) ([]byte, error) {
 		if data, ok := files[name]; ok {

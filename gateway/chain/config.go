@@ -2,7 +2,6 @@ package chain
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/granule-nf/granule/gateway/chain/match"
 	"github.com/granule-nf/granule/lambdaworker/nf"
@@ -64,9 +63,9 @@ func (p Place) Problem(format string, a ...any) nf.Problem {
 
 // Load reads and parses the file at path. The error is nf.Problems, or that of reading the file.
 func Load(path string) (*Config, error) {
-	text, err := os.ReadFile(path)
+	text, err := ReadConfig(path)
 	if err != nil {
-		return nil, fmt.Errorf("the configuration can't be read: %w", err)
+		return nil, err
 	}
 	return Parse(path, text)
 }

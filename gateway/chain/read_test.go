@@ -18,21 +18,21 @@ func TestReadRegular(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{pipe, dir, "/dev/zero", filepath.Join(dir, "none")} {
-		if data, err := readRegular(name); err == nil {
+		if data, err := ReadFile(name); err == nil {
 			t.Errorf("%s was read: %d bytes", name, len(data))
 		}
 	}
-	if data, err := readRegular(file); err != nil || string(data) != "x" {
+	if data, err := ReadFile(file); err != nil || string(data) != "x" {
 		t.Errorf("%q, %v", data, err)
 	}
 	large := filepath.Join(dir, "large")
 	if err := os.WriteFile(large, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(large, maxFile+1); err != nil {
+	if err := os.Truncate(large, MaxFile+1); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := readRegular(large); err == nil {
+	if _, err := ReadFile(large); err == nil {
 		t.Error("a file above the limit was read")
 	}
 }

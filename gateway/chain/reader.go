@@ -23,12 +23,21 @@ type reader struct {
 }
 
 func newReader(file string, text []byte) *reader {
-	s := strings.ReplaceAll(string(text), "\r\n", "\n")
-	return &reader{file: file, text: s, lines: strings.Split(s, "\n")}
+	r := &reader{file: file}
+	s, err := decodeText(text)
+	if err != nil {
+		r.problem(nil, "%v", err)
+	}
+	r.text = strings.ReplaceAll(s, "\r\n", "\n")
+	r.lines = strings.Split(r.text, "\n")
+	return r
 }
 
 // parse returns the tree of the one document, or nil after it has noted why there is none.
 func (r *reader) parse() ast.Node {
+	if len(r.problems) > 0 || !r.bounded() {
+		return nil
+	}
 	// Duplicate keys are found by pairs, which goes on to the next mistake.
 	f, err := r.syntax()
 	if err != nil {

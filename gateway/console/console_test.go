@@ -188,7 +188,7 @@ func TestAdminAddressInUse(t *testing.T) {
 
 func TestEventLog(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "eve.json")
-	e, err := OpenEventLog(path)
+	e, err := OpenEventLog(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func TestEventLog(t *testing.T) {
 	if n := e.Counters(); n.Written != 1000 || n.Lost != 7 {
 		t.Errorf("written %d, lost %d", n.Written, n.Lost)
 	}
-	if _, err := OpenEventLog(filepath.Join(t.TempDir(), "no", "such", "dir")); err == nil || !strings.Contains(err.Error(), "--events") {
+	if _, err := OpenEventLog(filepath.Join(t.TempDir(), "no", "such", "dir"), nil); err == nil || !strings.Contains(err.Error(), "--events") {
 		t.Errorf("a file that can't be opened: %v", err)
 	}
 }

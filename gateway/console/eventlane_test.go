@@ -15,7 +15,7 @@ import (
 // go round its ring several times.
 func TestLanesKeepLinesWhole(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "eve.json")
-	e, err := OpenEventLog(path)
+	e, err := OpenEventLog(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestLanesKeepLinesWhole(t *testing.T) {
 
 // While the disk takes nothing, what has no room is lost and counted at once; nothing is counted as written before it is.
 func TestLaneFull(t *testing.T) {
-	e, err := OpenEventLog(filepath.Join(t.TempDir(), "eve.json"))
+	e, err := OpenEventLog(filepath.Join(t.TempDir(), "eve.json"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestLaneFull(t *testing.T) {
 
 // A disk that fails loses lines, counted once, and never takes back what it has written.
 func TestEventsOntoABrokenDisk(t *testing.T) {
-	e, err := OpenEventLog(filepath.Join(t.TempDir(), "eve.json"))
+	e, err := OpenEventLog(filepath.Join(t.TempDir(), "eve.json"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestEventsOntoABrokenDisk(t *testing.T) {
 }
 
 func TestAddAllocatesNothing(t *testing.T) {
-	e, err := OpenEventLog(filepath.Join(t.TempDir(), "eve.json"))
+	e, err := OpenEventLog(filepath.Join(t.TempDir(), "eve.json"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestAddAllocatesNothing(t *testing.T) {
 // A worker whose text does not end with a newline spoils no line of another.
 func TestWhatIsNoLineIsLost(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "eve.json")
-	e, err := OpenEventLog(path)
+	e, err := OpenEventLog(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

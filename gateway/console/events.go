@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 )
 
 // EventCounters are what became of events. Both only grow.
@@ -22,8 +23,10 @@ type EventLog struct {
 	mu      sync.Mutex
 	lanes   []*EventLane // guarded by mu
 	onto    sync.Mutex
-	file    *os.File // guarded by onto, as is cut: Reopen changes them
+	file    *os.File // guarded by onto, as are cut and failing: Reopen changes them
 	cut     bool     // the file ends within a line, because the disk took no more
+	failing error    // the last write's
+	failed  func(error)
 	wake    chan struct{}
 	stop    chan struct{} // closed by Close; wake never is
 	done    chan struct{}
@@ -32,9 +35,13 @@ type EventLog struct {
 	lost    atomic.Uint64
 }
 
-// OpenEventLog appends to the file at path; an empty path counts events and keeps none.
-func OpenEventLog(path string) (*EventLog, error) {
-	e := &EventLog{path: path, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
+// OpenEventLog appends to the file at path; an empty path counts events and keeps none. failed, if there is one, is called when the file begins to take no
+// lines, with the reason, and with nil when it takes them again.
+func OpenEventLog(path string, failed func(error)) (*EventLog, error) {
+	if failed == nil {
+		failed = func(error) {}
+	}
+	e := &EventLog{path: path, failed: failed, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
 	if path == "" {
 		close(e.done)
 		return e, nil
@@ -49,7 +56,8 @@ func OpenEventLog(path string) (*EventLog, error) {
 }
 
 func openAppend(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
+	// O_NONBLOCK: a FIFO that nobody reads is an error at once, not a wait without end.
+	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY|syscall.O_NONBLOCK, 0o640)
 }
 
 // Reopen goes on in a new file at the path, after somebody moved the old one away. Every line is in one of the two, whole; where
@@ -64,7 +72,7 @@ func (e *EventLog) Reopen() error {
 	}
 	e.onto.Lock()
 	old := e.file
-	e.file, e.cut = f, false
+	e.file, e.cut = f, false // whether it takes lines shows with the next one
 	e.onto.Unlock()
 	return old.Close()
 }
@@ -105,6 +113,7 @@ func (e *EventLog) put(first, second []byte) (n int) {
 	defer e.onto.Unlock()
 	if e.cut { // what comes now must not be read as the rest of that line
 		if _, err := e.file.Write([]byte{'\n'}); err != nil {
+			e.note(err)
 			return 0
 		}
 		e.cut = false
@@ -115,11 +124,27 @@ func (e *EventLog) put(first, second []byte) (n int) {
 		if took > 0 {
 			e.cut = text[took-1] != '\n'
 		}
+		e.note(err)
 		if err != nil {
 			break
 		}
 	}
 	return n
+}
+
+// note keeps what the last write came to, and says so when that is another thing than before; with onto held.
+func (e *EventLog) note(err error) {
+	if (err == nil) != (e.failing == nil) {
+		e.failed(err)
+	}
+	e.failing = err
+}
+
+// Failing returns why the file takes no lines, or nil.
+func (e *EventLog) Failing() error {
+	e.onto.Lock()
+	defer e.onto.Unlock()
+	return e.failing
 }
 
 func lines(text []byte) uint64 { return uint64(bytes.Count(text, []byte{'\n'})) }

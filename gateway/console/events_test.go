@@ -13,7 +13,7 @@ import (
 func TestReopenLosesNothing(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "eve.json")
-	e, err := OpenEventLog(path)
+	e, err := OpenEventLog(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestReopenThatFails(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	e, err := OpenEventLog(filepath.Join(dir, "eve.json"))
+	e, err := OpenEventLog(filepath.Join(dir, "eve.json"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestReopenThatFails(t *testing.T) {
 	if text, _ := os.ReadFile(filepath.Join(dir+".old", "eve.json")); string(text) != "{}\n" {
 		t.Errorf("the old file holds %q", text)
 	}
-	none, err := OpenEventLog("")
+	none, err := OpenEventLog("", nil)
 	if err != nil || none.Reopen() != nil {
 		t.Errorf("a log that keeps nothing: %v", err)
 	}

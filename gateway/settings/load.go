@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -16,7 +17,12 @@ import (
 // Load resolves every setting, compiles the configuration and checks both; nothing outside is touched. fs are the flags of Flags, parsed. The error
 // joins all that is wrong: that of reading the file, nf.Problem or nf.Problems where something stands in a file, and for settings of a flag or the
 // environment an error that begins with which.
-func (s *Run) Load(fs *pflag.FlagSet, lookup Lookup) (_ Gateway, err error) {
+func (s *Run) Load(fs *pflag.FlagSet, lookup Lookup) (Gateway, error) {
+	return s.LoadContext(context.Background(), fs, lookup)
+}
+
+// LoadContext is Load that ends early with ctx.
+func (s *Run) LoadContext(ctx context.Context, fs *pflag.FlagSet, lookup Lookup) (_ Gateway, err error) {
 	var cfg Gateway
 	byFlag := map[string]bool{}
 	fs.Visit(func(f *pflag.Flag) { byFlag[f.Name] = true })
@@ -25,11 +31,7 @@ func (s *Run) Load(fs *pflag.FlagSet, lookup Lookup) (_ Gateway, err error) {
 		s.seed = randomSeed()
 	}
 	s.dp.Seed = randomSeed()
-	compiled, err := s.chains(fs, lookup)
-	if err != nil {
-		return cfg, err
-	}
-	p, err := newPlan(s.config, compiled, s.ship)
+	p, err := s.plan(ctx, fs, lookup)
 	if err != nil {
 		return cfg, err
 	}
@@ -80,22 +82,28 @@ func (s *Run) Load(fs *pflag.FlagSet, lookup Lookup) (_ Gateway, err error) {
 	return cfg, cfg.Workers.Validate()
 }
 
-// chains reads the configuration file, resolves the settings, which it may hold, and compiles its chains, which depend on some.
-func (s *Run) chains(fs *pflag.FlagSet, lookup Lookup) (*chain.Plan, error) {
+// plan reads the configuration file, resolves the settings, which it may hold, and has its chains compiled, which depend on some.
+func (s *Run) plan(ctx context.Context, fs *pflag.FlagSet, lookup Lookup) (*Plan, error) {
 	if s.config == "" {
 		return nil, errors.New("no configuration: name one with --config")
 	}
-	cfg, err := chain.Load(s.config)
-	if cfg == nil {
+	text, err := chain.ReadConfig(s.config)
+	if err != nil {
 		return nil, err
 	}
-	s.keys = cfg.Keys
-	err = errors.Join(err, resolve(fs, cfg.Keys, lookup))
-	if err != nil && len(cfg.Chains) == 0 {
+	compile := s.Compile
+	if compile == nil {
+		compile = compileHere(lookup)
+	}
+	c, err := compile(ctx, CompileRequest{Path: s.config, Text: text, Given: given(fs), Seed: s.seed})
+	if err != nil {
 		return nil, err
 	}
-	plan, problems := cfg.Compile(chain.Options{Seed: s.seed, Fails: failure(s.onWorkerFailure), NoEvents: s.events == ""})
-	return plan, errors.Join(err, problems)
+	s.keys = c.Keys
+	if err := errors.Join(resolve(fs, c.Keys, lookup), c.error()); err != nil {
+		return nil, err
+	}
+	return c.Plan, c.Plan.choose()
 }
 
 // failure is what the setting on-worker-failure says for functions, too, where a chain says nothing.

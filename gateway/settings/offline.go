@@ -19,6 +19,7 @@ type Offline struct {
 	crosses              classify.Layer2 // what layer2 says
 	flows                int
 	idle                 time.Duration
+	run                  Run // the settings that mean nothing here, as the file and the environment have them
 }
 
 // Flags adds the settings to a command's flags.
@@ -61,9 +62,8 @@ const (
 
 // everySetting is every setting that a file may hold: those of run, and in the place of the shared ones the command's own.
 func (o *Offline) everySetting(command *pflag.FlagSet) *pflag.FlagSet {
-	var run Run
 	of, shared, all := pflag.NewFlagSet("run", pflag.ContinueOnError), pflag.NewFlagSet("shared", pflag.ContinueOnError), pflag.NewFlagSet("settings", pflag.ContinueOnError)
-	run.Flags(of)
+	o.run.Flags(of)
 	(&Offline{}).Flags(shared)
 	of.VisitAll(func(f *pflag.Flag) {
 		if shared.Lookup(f.Name) != nil {
@@ -85,3 +85,8 @@ func (o *Offline) Layer2() classify.Layer2 { return o.crosses }
 
 // FlowTable is how many flows are noted at a time, and how long a silent one is.
 func (o *Offline) FlowTable() (flows int, idle time.Duration) { return o.flows, o.idle }
+
+// memory is what a gateway with these settings takes, for one queue a port, with so many bytes of bundles.
+func (o *Offline) memory(payload int) Memory {
+	return memoryOf(1, o.flows, o.run.slots, o.run.replicaMB, payload)
+}

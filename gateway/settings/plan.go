@@ -14,12 +14,12 @@ import (
 type Plan struct {
 	Chains    []dataplane.Chain
 	Stages    []dataplane.Stage // of all chains, one after the other
-	Choose    classify.Chooser
-	Bundles   []Bundle        // one per stage
-	Functions [][]nf.BundleNF // one per stage: names and places of its functions
-	Places    []chain.Place   // one per chain
-	Matches   []string        // one per chain, as written
-	Path      string          // of the configuration
+	Choose    classify.Chooser  `json:"-"`
+	Bundles   []Bundle          // one per stage
+	Functions [][]nf.BundleNF   // one per stage: names and places of its functions
+	Places    []chain.Place     // one per chain
+	Matches   []string          // one per chain, as written
+	Path      string            // of the configuration
 }
 
 // Ship modes: what of a packet crosses to workers and back.
@@ -31,7 +31,7 @@ const (
 
 // newPlan turns compiled chains into pools of workers. An error is nf.Problem or nf.Problems, with its place.
 func newPlan(path string, compiled *chain.Plan, ship string) (*Plan, error) {
-	p := &Plan{Choose: compiled.Choose, Path: path}
+	p := &Plan{Path: path}
 	for ci := range compiled.Chains {
 		c := &compiled.Chains[ci]
 		p.Places, p.Matches = append(p.Places, c.Place), append(p.Matches, c.Match)

@@ -12,6 +12,7 @@ type Report struct {
 	Config    string        `json:"config"`
 	Unmatched string        `json:"unmatched,omitempty"`
 	Chains    []ReportChain `json:"chains,omitempty"`
+	Memory    *Memory       `json:"memory,omitempty"` // of the gateway, with one queue a port
 	Warnings  []Problem     `json:"warnings,omitempty"`
 	Problems  []Problem     `json:"problems,omitempty"`
 }
@@ -51,7 +52,7 @@ type ReportFile struct {
 // an invocation carries.
 func NewReport(config string, o *Offline, p *chain.Plan) (*Report, error) {
 	r := &Report{Config: config, Unmatched: o.unmatched}
-	told := map[string]bool{}
+	told, payload := map[string]bool{}, 0
 	for i := range p.Chains {
 		c := &p.Chains[i]
 		cc := ReportChain{Name: c.Name, Match: c.Match, VLAN: c.Filter == nil || c.Filter.VLAN(), Affinity: chain.AffinityWords(c.Affinity), Fails: "closed"}
@@ -68,6 +69,7 @@ func NewReport(config string, o *Offline, p *chain.Plan) (*Report, error) {
 			if s.Payload > chain.MaxPayload {
 				return nil, tooLarge(&c.Stages[j].Bundle, s.Payload)
 			}
+			payload += s.Payload
 			for _, w := range c.Stages[j].Warnings {
 				told[w.Error()] = true
 			}
@@ -75,6 +77,8 @@ func NewReport(config string, o *Offline, p *chain.Plan) (*Report, error) {
 		}
 		r.Chains = append(r.Chains, cc)
 	}
+	memory := o.memory(payload)
+	r.Memory = &memory
 	for _, w := range p.Warnings {
 		if !told[w.Error()] {
 			r.Warnings = append(r.Warnings, placesOf(nf.Problems{w})...)

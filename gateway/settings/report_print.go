@@ -40,6 +40,9 @@ func (r *Report) Print(w io.Writer) error {
 		}
 	}
 	fmt.Fprintf(&b, "\nflows that no chain wants: %s\n", r.Unmatched)
+	if r.Memory != nil {
+		fmt.Fprintf(&b, "memory of the gateway, with one queue on each port: %s\n", r.Memory)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }

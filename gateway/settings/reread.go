@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/pflag"
@@ -13,47 +14,32 @@ type Reading struct {
 	Waiting       []string // settings that say otherwise than what runs, and can't change while it does
 }
 
-// Reread reads the configuration again, and checks it as the start did, with the errors of Run.Load.
-type Reread func() (Reading, error)
+// Reread reads the configuration again, and checks it as the start did, with the errors of Run.LoadContext.
+type Reread func(ctx context.Context) (Reading, error)
 
 // reloadable are settings that a reload changes; chains and the files they name are no settings.
 var reloadable = map[string]bool{"unmatched": true}
 
 // Rereader is called before Load, when fs holds the command line alone: that stays, the file may change.
 func (s *Run) Rereader(fs *pflag.FlagSet, lookup Lookup) Reread {
-	given := func(*pflag.FlagSet) {}
-	fs.Visit(func(f *pflag.Flag) {
-		before, value := given, copyOf(f.Value)
-		given = func(to *pflag.FlagSet) {
-			before(to)
-			if f := to.Lookup(f.Name); f != nil {
-				value(f.Value)
+	line := given(fs)
+	return func(ctx context.Context) (Reading, error) {
+		now := Run{Compile: s.Compile}
+		flags := pflag.NewFlagSet("run", pflag.ContinueOnError)
+		now.Flags(flags)
+		for name, values := range line {
+			if f := flags.Lookup(name); f != nil {
+				_ = setAll(f.Value, values) // what one flag has taken another takes
 				f.Changed = true
 			}
 		}
-	})
-	return func() (Reading, error) {
-		now := Run{}
-		flags := pflag.NewFlagSet("run", pflag.ContinueOnError)
-		now.Flags(flags)
-		given(flags)
 		now.seed = s.seed // flows keep their place in whatever is drawn from it
-		cfg, err := now.Load(flags, lookup)
+		cfg, err := now.LoadContext(ctx, flags, lookup)
 		if err != nil {
 			return Reading{}, err
 		}
 		return Reading{cfg.Plan, cfg.Dataplane.DropUnmatched, now.waiting(flags, fs)}, nil
 	}
-}
-
-// copyOf returns what gives another flag of the kind the value that v has now.
-func copyOf(v pflag.Value) func(pflag.Value) {
-	if list, ok := v.(pflag.SliceValue); ok {
-		words := append([]string(nil), list.GetSlice()...)
-		return func(to pflag.Value) { _ = to.(pflag.SliceValue).Replace(words) } // what one flag has taken another takes
-	}
-	word := v.String()
-	return func(to pflag.Value) { _ = to.Set(word) }
 }
 
 // waiting names the settings that differ from those that run.

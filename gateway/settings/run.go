@@ -11,6 +11,8 @@ import (
 
 // Run are the settings of `granule run` as they are written; Load turns them into what the parts take.
 type Run struct {
+	Compile Compiler // nil: in this process
+
 	config                                              string
 	inside, outside                                     string
 	unmatched, malformed                                string
@@ -25,6 +27,7 @@ type Run struct {
 	jumbo, leaveRelay, zeroCopy                         bool
 	instance, admin, events, lambdaAt                   string
 	logLevel, logFormat                                 string
+	limits                                              CompileLimits
 	seed                                                uint64      // of the chains; 0 until load
 	keys                                                []chain.Key // of the configuration file, after load
 }
@@ -87,6 +90,8 @@ func (s *Run) Flags(fs *pflag.FlagSet) {
 
 	fs.StringVar(&s.admin, "admin", DefaultAdmin, "admin address, host:port or unix:PATH; empty for none")
 	fs.StringVar(&s.events, "events", "", "file that EVE JSON lines are appended to")
+	fs.IntVar(&s.limits.MemoryMiB, "compile-memory", defaultCompileMiB, "MiB that compiling the configuration may take, in a process of its own; beyond it is refused")
+	fs.DurationVar(&s.limits.Timeout, "compile-timeout", defaultCompileTime, "how long compiling the configuration may take; beyond it is refused")
 	choiceVar(fs, &s.logLevel, "log-level", "info", "least severe line that is logged", "debug", "info", "warn", "error")
 	choiceVar(fs, &s.logFormat, "log-format", "text", "form of log lines", "text", "json")
 }
