@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 
 	"github.com/granule-nf/granule/gateway/console"
@@ -9,14 +10,14 @@ import (
 )
 
 func statusCommand() *cobra.Command {
-	var admin string
+	var ask asked
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show what a running gateway does: ledger, workers, delays",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			raw, s, err := console.Fetch(cmd.Context(), admin)
+			raw, s, err := ask.fetch(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -28,9 +29,25 @@ func statusCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&admin, "admin", adminDefault(), "admin address of the gateway, host:port or unix:PATH")
+	ask.flags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "everything, as JSON")
 	return cmd
+}
+
+// asked is the gateway that a command asks.
+type asked struct{ admin, tokenFile string }
+
+func (a *asked) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&a.admin, "admin", adminDefault(), "admin address of the gateway, host:port or unix:PATH")
+	cmd.Flags().StringVar(&a.tokenFile, "admin-token-file", os.Getenv("GRANULE_ADMIN_TOKEN_FILE"), "file with the token that the gateway demands over TCP")
+}
+
+func (a *asked) fetch(ctx context.Context) ([]byte, *console.Status, error) {
+	token, err := console.ReadToken(a.tokenFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	return console.Client{Admin: a.admin, Token: token}.Fetch(ctx)
 }
 
 // adminDefault is the address that `granule run` takes from the environment, too.

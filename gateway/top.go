@@ -11,7 +11,7 @@ import (
 )
 
 func topCommand() *cobra.Command {
-	var admin string
+	var ask asked
 	var every time.Duration
 	var count int
 	cmd := &cobra.Command{
@@ -19,16 +19,16 @@ func topCommand() *cobra.Command {
 		Short: "Watch a running gateway: rates, delays, ledger, workers",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return top(cmd.Context(), cmd.OutOrStdout(), admin, every, count)
+			return top(cmd.Context(), cmd.OutOrStdout(), &ask, every, count)
 		},
 	}
-	cmd.Flags().StringVar(&admin, "admin", adminDefault(), "admin address of the gateway, host:port or unix:PATH")
+	ask.flags(cmd)
 	cmd.Flags().DurationVar(&every, "every", time.Second, "time between two updates")
 	cmd.Flags().IntVar(&count, "count", 0, "how many updates; 0: until interrupted")
 	return cmd
 }
 
-func top(ctx context.Context, w io.Writer, admin string, every time.Duration, count int) error {
+func top(ctx context.Context, w io.Writer, ask *asked, every time.Duration, count int) error {
 	if every <= 0 {
 		return fmt.Errorf("--every %v: a time above 0 is expected", every)
 	}
@@ -41,7 +41,7 @@ func top(ctx context.Context, w io.Writer, admin string, every time.Duration, co
 			case <-time.After(every):
 			}
 		}
-		_, s, err := console.Fetch(ctx, admin)
+		_, s, err := ask.fetch(ctx)
 		if err != nil {
 			return err
 		}

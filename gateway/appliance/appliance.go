@@ -54,8 +54,12 @@ func New(cfg settings.Gateway, log *slog.Logger) (_ *Appliance, err error) {
 	if a.events, err = console.OpenEventLog(cfg.Events, a.eventsFailed); err != nil {
 		return nil, err
 	}
-	if cfg.Admin != "" {
-		if a.admin, err = console.Listen(console.Config{Address: cfg.Admin, Status: a.Status, Live: a.live, Reasons: &a.reasons, Refused: refusalNames()}); err != nil {
+	if cfg.Admin.Address != "" {
+		token, err := console.ReadToken(cfg.Admin.TokenFile)
+		if err != nil {
+			return nil, err
+		}
+		if a.admin, err = console.Listen(console.Config{Address: cfg.Admin.Address, Hosts: cfg.Admin.Hosts, Token: token, Status: a.Status, Live: a.live, Reasons: &a.reasons, Refused: refusalNames()}); err != nil {
 			return nil, err
 		}
 	}

@@ -11,9 +11,21 @@ import (
 	"time"
 )
 
-// Fetch asks the gateway whose admin address is given, host:port or unix:PATH, for its status, and returns the answer as it came, too. The error says
-// whether nobody answered there or the answer was no status.
+// Fetch is Client.Fetch of a gateway that demands no token.
 func Fetch(ctx context.Context, admin string) (raw []byte, _ *Status, err error) {
+	return Client{Admin: admin}.Fetch(ctx)
+}
+
+// Client asks a gateway.
+type Client struct {
+	Admin string // its admin address, host:port or unix:PATH
+	Token []byte // nil: none
+}
+
+// Fetch asks for the gateway's status, and returns the answer as it came, too. The error says whether nobody answered there or the
+// answer was no status.
+func (c Client) Fetch(ctx context.Context) (raw []byte, _ *Status, err error) {
+	admin, host := c.Admin, c.Admin
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -24,9 +36,15 @@ func Fetch(ctx context.Context, admin string) (raw []byte, _ *Status, err error)
 			return d.DialContext(ctx, "tcp", admin)
 		},
 	}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://granule/status", nil)
+	if strings.HasPrefix(admin, "unix:") {
+		host = "granule"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+host+"/status", nil)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("admin address %s: expected host:port or unix:PATH: %w", admin, err)
+	}
+	if len(c.Token) > 0 {
+		req.Header.Set("Authorization", "Bearer "+string(c.Token))
 	}
 	resp, err := client.Do(req)
 	if err != nil {
@@ -36,6 +54,9 @@ func Fetch(ctx context.Context, admin string) (raw []byte, _ *Status, err error)
 	raw, err = io.ReadAll(resp.Body)
 	if err != nil {
 		return nil, nil, fmt.Errorf("status of %s: %w", admin, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, nil, fmt.Errorf("status of %s: %s: %s", admin, resp.Status, strings.TrimSpace(string(raw[:min(len(raw), 300)])))
 	}
 	var s Status
 	if err := json.Unmarshal(raw, &s); err != nil {

@@ -2,9 +2,10 @@ package console
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -15,12 +16,13 @@ import (
 	"github.com/granule-nf/granule/gateway/dataplane"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // Config is what the console shows, and where.
 type Config struct {
 	Address string         // "host:port" or "unix:/path"
+	Hosts   []string       // by which it may be asked over TCP, beside addresses and localhost; lower case
+	Token   []byte         // demanded over TCP; nil: none
 	Status  func() *Status // a fresh one at each call
 	Live    func() error   // why the packet path does not turn, or nil
 	Reasons *[dataplane.NumReasons]string
@@ -52,20 +54,44 @@ func Listen(cfg Config) (*Server, error) {
 			return nil, errors.Join(fmt.Errorf("admin address %s: %w", cfg.Address, err), l.Close())
 		}
 	}
+	h := &http.Server{ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10,
+		ConnState: newConnLimit(maxConns(descriptors())).state, ErrorLog: log.New(io.Discard, "", 0)}
+	handler := cfg.handler(network == "unix")
+	if network == "tcp" {
+		h.WriteTimeout = 20 * time.Second // a profile takes as long as it was asked to
+		handler = allowHosts(cfg.Hosts, demand(cfg.Token, handler))
+	}
+	h.Handler = new(pace).handler(handler)
+	return &Server{http: h, listener: l}, nil
+}
+
+// handler answers what is asked; profiles where trusted.
+func (c *Config) handler(trusted bool) http.Handler {
 	reg := prometheus.NewPedanticRegistry()
-	reg.MustRegister(newCollector(cfg.Status, cfg.Reasons, cfg.Refused), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	v := &views{live: c.Live, sampler: sampler{status: c.Status, metrics: func(s *Status) prometheus.Gatherer {
+		own := prometheus.NewRegistry()
+		own.MustRegister(newCollector(func() *Status { return s }, c.Reasons, c.Refused))
+		return prometheus.Gatherers{own, reg}
+	}}}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /livez", cfg.livez)
-	mux.HandleFunc("GET /readyz", cfg.readyz)
-	mux.HandleFunc("GET /status", cfg.statusJSON)
-	mux.HandleFunc("GET /{$}", cfg.page)
+	mux.HandleFunc("GET /metrics", v.metrics)
+	mux.HandleFunc("GET /livez", v.livez)
+	mux.HandleFunc("GET /readyz", v.readyz)
+	mux.HandleFunc("GET /status", v.statusJSON)
+	mux.HandleFunc("GET /{$}", v.page)
+	if !trusted {
+		mux.HandleFunc("GET /debug/pprof/", func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "profiles show memory: they are on a Unix socket alone, --admin unix:PATH", http.StatusForbidden)
+		})
+		return mux
+	}
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	return &Server{http: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, listener: l}, nil
+	return mux
 }
 
 // removeStale removes the socket of a gateway that is gone; one that answers is left.
@@ -102,37 +128,4 @@ func (s *Server) Close() {
 		s.http.Close()
 	}
 	_ = s.listener.Close() // of a server that never served; otherwise it is closed already
-}
-
-func (c *Config) livez(w http.ResponseWriter, _ *http.Request) {
-	if err := c.Live(); err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		return
-	}
-	fmt.Fprintln(w, "the packet path turns")
-}
-
-// readyz answers 503 with the reasons while the gateway is not ready. Ready but degraded is 200, and says so.
-func (c *Config) readyz(w http.ResponseWriter, _ *http.Request) {
-	s := c.Status()
-	answer := struct {
-		Ready    bool     `json:"ready"`
-		Reasons  []string `json:"reasons"`
-		Degraded []string `json:"degraded,omitempty"`
-	}{s.Ready, s.NotReady, s.Degraded}
-	if answer.Reasons == nil {
-		answer.Reasons = []string{}
-	}
-	w.Header().Set("Content-Type", "application/json")
-	if !s.Ready {
-		w.WriteHeader(http.StatusServiceUnavailable)
-	}
-	_ = json.NewEncoder(w).Encode(answer) // the client is gone if this fails
-}
-
-func (c *Config) statusJSON(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	_ = enc.Encode(c.Status())
 }

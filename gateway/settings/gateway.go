@@ -13,7 +13,7 @@ type Gateway struct {
 	ReplicaMB int // of all shards; 0 for none
 	Workers   coordinator.Config
 	Fleet     Fleet
-	Admin     string // "" for none
+	Admin     Admin
 	Events    string // "" for none
 	Version   string // shown by status; whoever starts the gateway fills it in
 	Reread    Reread // nil: the configuration stays

@@ -61,10 +61,10 @@ func (s *Run) LoadContext(ctx context.Context, fs *pflag.FlagSet, lookup Lookup)
 	}
 	cfg = Gateway{
 		Ports: Ports{Inside: s.inside, Outside: s.outside, Parked: s.slots},
-		Plan:  p, Dataplane: s.dp, ReplicaMB: s.replicaMB, Workers: s.workers, Fleet: s.fleet, Admin: s.admin, Events: s.events,
+		Plan:  p, Dataplane: s.dp, ReplicaMB: s.replicaMB, Workers: s.workers, Fleet: s.fleet, Admin: Admin{Address: s.admin, Hosts: lowered(s.adminHosts), TokenFile: s.adminToken}, Events: s.events,
 	}
 	if offline && !fs.Changed("admin") {
-		cfg.Admin = "" // over before anybody could look
+		cfg.Admin.Address = "" // over before anybody could look
 	}
 	cfg.Ports.XDP = s.wire()
 	if s.slots < 64 || s.slots > maxParked {

@@ -13,8 +13,8 @@ func TestCaptureFilesKeepWhatTheFileSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cfg.Dataplane; d.MaxDelay != 3*time.Second || d.WorkerTimeout != 2*time.Second || cfg.Admin != "127.0.0.1:1" {
-		t.Errorf("max-delay %v, worker-timeout %v, admin %q; expected 3s of the file, 2s of the environment, 127.0.0.1:1 of the file", d.MaxDelay, d.WorkerTimeout, cfg.Admin)
+	if d := cfg.Dataplane; d.MaxDelay != 3*time.Second || d.WorkerTimeout != 2*time.Second || cfg.Admin.Address != "127.0.0.1:1" {
+		t.Errorf("max-delay %v, worker-timeout %v, admin %q; expected 3s of the file, 2s of the environment, 127.0.0.1:1 of the file", d.MaxDelay, d.WorkerTimeout, cfg.Admin.Address)
 	}
 }
 

@@ -25,7 +25,8 @@ type Run struct {
 	relayTLS, xdpMode                                   string
 	allowPort                                           []string
 	jumbo, leaveRelay, zeroCopy                         bool
-	instance, admin, events, lambdaAt                   string
+	instance, admin, adminToken, events, lambdaAt       string
+	adminHosts                                          []string
 	logLevel, logFormat                                 string
 	limits                                              CompileLimits
 	seed                                                uint64      // of the chains; 0 until load
@@ -89,6 +90,8 @@ func (s *Run) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&s.instance, "instance", "default", "names this gateway's pinned BPF objects")
 
 	fs.StringVar(&s.admin, "admin", DefaultAdmin, "admin address, host:port or unix:PATH; empty for none")
+	fs.StringSliceVar(&s.adminHosts, "admin-hosts", nil, "names by which the admin address may be asked over TCP, beside its addresses and localhost")
+	fs.StringVar(&s.adminToken, "admin-token-file", "", "file with the token that requests over TCP must bring (Authorization: Bearer)")
 	fs.StringVar(&s.events, "events", "", "file that EVE JSON lines are appended to")
 	fs.IntVar(&s.limits.MemoryMiB, "compile-memory", defaultCompileMiB, "MiB that compiling the configuration may take, in a process of its own; beyond it is refused")
 	fs.DurationVar(&s.limits.Timeout, "compile-timeout", defaultCompileTime, "how long compiling the configuration may take; beyond it is refused")
