@@ -25,7 +25,7 @@ var borders = map[string]struct {
 	"relay":                      {[]string{"relay"}, "it moves batches and does not know what is in them"},
 	"corpus":                     {nil, "what tests read; nothing that ships imports it"},
 	"lambdaworker/nf/nftest":     {[]string{"lambdaworker/nf", "lambdaworker/state", "ingress/packet", "corpus"}, "tests of functions use it, and no function"},
-	"lambdaworker/nf":            {[]string{"lambdaworker/nf", "lambdaworker/state", "ingress/packet"}, "functions are benchmarked with no network, and run in replay"},
+	"lambdaworker/nf":            {[]string{"lambdaworker/nf", "lambdaworker/state", "ingress/packet", "flowhash"}, "functions are benchmarked with no network, and run in replay"},
 	"lambdaworker":               {[]string{"lambdaworker", "relay", "ingress/packet"}, "a worker never has the gateway's side in it"},
 	"gateway/dataplane":          {[]string{"gateway/dataplane", "ingress", "flowtable", "relay"}, "the packet path knows no functions and no cloud"},
 	"gateway/dataplane/classify": {[]string{"ingress/packet"}, "the gateway and replay classify by it: it holds no state and does no I/O"},

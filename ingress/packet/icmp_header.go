@@ -52,3 +52,6 @@ func IsICMPError(proto, typ uint8) bool { return isError(proto, typ) }
 
 // IsEcho reports whether a message of that type is an echo request or reply.
 func IsEcho(proto, typ uint8) bool { return isEcho(proto, typ) }
+
+// IsICMPQuery reports whether a message of that type has an identifier, by which a translator tells queries apart (RFC 5508 section 3).
+func IsICMPQuery(proto, typ uint8) bool { return isQuery(proto, typ) }

@@ -92,6 +92,7 @@ type Info struct {
 	MoreFrags bool
 	HasL4     bool      // L4 points to a transport header: whole TCP (20+), UDP, ICMP header of a whole packet or first fragment
 	HasPorts  bool      // at least the four bytes of both ports are there, even if the header behind is cut short
+	Learned   bool      // SrcPort and DstPort are those of the datagram's first fragment; of an ICMP query both are its identifier
 	EtherType uint16    // behind tags, labels, LLC and PPPoE, as far as they could be looked behind
 	VLAN      [2]uint16 // tag control information of the two outermost tags
 	Stack     uint32    // mixed from the tags behind those two and PPPoE sessions; 0 where there are none
@@ -99,7 +100,7 @@ type Info struct {
 	L4        uint16    // transport header, or where it would be; 0 if unknown
 	Payload   uint16    // first byte behind all headers parsed
 	FragOff   uint16    // bytes
-	SrcPort   uint16    // 0 unless HasPorts
+	SrcPort   uint16    // 0 unless HasPorts or Learned
 	DstPort   uint16
 	End       uint32 // end of the datagram by its length field, at most the length on the wire
 	IPLen     uint32 // datagram length by its length field, from the network header on: what nft counts

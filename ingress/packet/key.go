@@ -45,9 +45,9 @@ func (k *Key) Hash(seed uint64) uint64 {
 }
 
 // Key writes the flow's canonical key and reports whether this packet travels from the higher endpoint to the lower.
-// The Info must be of an IP packet. All fragments of a datagram carry the key of addresses and protocol alone. An ICMP error has
+// The Info must be of an IP packet. All fragments of a datagram carry the key of addresses and protocol alone, unless its ports are known (Learned). An ICMP error has
 // the key of the packet it quotes, in the direction opposite to that packet's, so that whoever keeps that flow's state
-// sees the error. An echo's identifier stands for both ports.
+// sees the error. The identifier of an ICMP query stands for both ports.
 func (in *Info) Key(frame []byte, k *Key) (reverse bool) {
 	if in.HasL4 && !in.Frag && isError(in.Proto, in.ICMPType) {
 		if rev, ok := quotedKey(frame, in, k); ok {
@@ -69,11 +69,11 @@ func (in *Info) key(frame []byte, k *Key) (reverse bool) {
 	var ap, bp uint64
 	low := uint64(in.Proto)<<16 | uint64(in.Kind)<<12
 	switch {
-	case in.Frag:
+	case in.Frag && !in.Learned:
 		low |= keyFragment
-	case in.HasPorts:
+	case in.HasPorts || in.Learned:
 		ap, bp = uint64(in.SrcPort), uint64(in.DstPort)
-	case in.HasL4 && isEcho(in.Proto, in.ICMPType) && int(in.L4)+6 <= len(frame):
+	case in.HasL4 && isQuery(in.Proto, in.ICMPType) && int(in.L4)+6 <= len(frame):
 		ap = uint64(binary.BigEndian.Uint16(frame[in.L4+4:]))
 		bp = ap
 	}
@@ -82,8 +82,18 @@ func (in *Info) key(frame []byte, k *Key) (reverse bool) {
 	}
 	k[0], k[1], k[2], k[3] = a0, a1, b0, b1
 	k[4] = ap<<48 | bp<<32 | low
-	k[5] = uint64(in.Stack>>8)<<40 | uint64(in.VLANs)<<32 | uint64(in.VLAN[0]&0xfff)<<16 | uint64(in.VLAN[1]&0xfff)
+	k[5] = in.Tags()
 	return reverse
+}
+
+// Tags is word 5 of a packet's Key: the tags that it came under.
+func (in *Info) Tags() uint64 {
+	return uint64(in.Stack>>8)<<40 | uint64(in.VLANs)<<32 | uint64(in.VLAN[0]&0xfff)<<16 | uint64(in.VLAN[1]&0xfff)
+}
+
+// isQuery: messages with an identifier (RFC 792, RFC 950; RFC 5508 section 3): echo, timestamp, information and address mask, and their replies.
+func isQuery(proto, typ uint8) bool {
+	return isEcho(proto, typ) || proto == ProtoICMP && typ >= 13 && typ <= 18
 }
 
 // isEcho: RFC 792 and RFC 4443 echo request and reply.

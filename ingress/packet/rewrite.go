@@ -3,7 +3,7 @@ package packet
 import "encoding/binary"
 
 // SetSrc writes another source address (of the same family) and port into frame, and keeps all checksums right by what
-// changed (RFC 1624): those over parts of a packet that were not carried stay right too. The port of an ICMP echo is its identifier. port
+// changed (RFC 1624): those over parts of a packet that were not carried stay right too. The port of an ICMP query is its identifier. port
 // is not looked at where the packet has none. in is brought up to date.
 func (in *Info) SetSrc(frame, addr []byte, port uint16) { in.set(frame, addr, port, 0) }
 
@@ -21,6 +21,9 @@ func (in *Info) set(frame, addr []byte, port uint16, side int) {
 		adjust(frame[in.L3+10:], sum)
 	}
 	if !in.HasL4 {
+		if in.Learned {
+			in.setPort(port, side)
+		}
 		return
 	}
 	h := frame[in.L4:]
@@ -28,12 +31,8 @@ func (in *Info) set(frame, addr []byte, port uint16, side int) {
 	switch {
 	case in.HasPorts:
 		at = 2 * side
-		if side == 0 {
-			in.SrcPort = port
-		} else {
-			in.DstPort = port
-		}
-	case isEcho(in.Proto, in.ICMPType) && len(h) >= 6:
+		in.setPort(port, side)
+	case isQuery(in.Proto, in.ICMPType) && len(h) >= 6:
 		at = 4
 	}
 	if in.Proto == ProtoICMP {
@@ -46,7 +45,7 @@ func (in *Info) set(frame, addr []byte, port uint16, side int) {
 	switch in.Proto {
 	case ProtoTCP:
 		adjust(h[16:], sum)
-	case ProtoUDP:
+	case ProtoUDP, ProtoUDPLite:
 		if h[6]|h[7] == 0 {
 			return // none was sent
 		}
@@ -55,6 +54,14 @@ func (in *Info) set(frame, addr []byte, port uint16, side int) {
 		}
 	case ProtoICMP, ProtoICMPv6:
 		adjust(h[2:], sum)
+	}
+}
+
+func (in *Info) setPort(port uint16, side int) {
+	if side == 0 {
+		in.SrcPort = port
+	} else {
+		in.DstPort = port
 	}
 }
 

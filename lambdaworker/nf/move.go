@@ -30,6 +30,9 @@ func (p *Pipeline) AppendDelta(dst []byte) []byte {
 				}
 			}
 		}
+		if s, ok := f.(EntryState); ok {
+			dst = s.AppendEntries(dst, uint8(i))
+		}
 		if s, ok := f.(SharedState); ok {
 			dst = p.appendShared(dst, i, s.AppendShared)
 		}
@@ -116,11 +119,24 @@ func (p *Pipeline) applyEntry(e *state.Entry) error {
 		}
 		return nil
 	}
+	if s, ok := p.nfs[e.NF].(EntryState); ok {
+		return p.applyOwn(e, s)
+	}
 	s, ok := p.nfs[e.NF].(FlowState)
 	if !ok {
 		return fmt.Errorf("%s: flow state for a function that has none", p.name(int(e.NF)))
 	}
 	return p.applyFlow(e, p.name(int(e.NF)), s)
+}
+
+func (p *Pipeline) applyOwn(e *state.Entry, s EntryState) error {
+	if v := s.StateVersion(); v != e.Version {
+		return fmt.Errorf("%s: state of version %d, expected %d", p.name(int(e.NF)), e.Version, v)
+	}
+	if err := s.ApplyEntry(e); err != nil {
+		return fmt.Errorf("%s: state: %w", p.name(int(e.NF)), err)
+	}
+	return nil
 }
 
 func (p *Pipeline) applyFlow(e *state.Entry, name string, s FlowState) error {

@@ -1,5 +1,7 @@
 package nf
 
+import "github.com/granule-nf/granule/lambdaworker/state"
+
 // NF is one network function of a stage. It is used by one goroutine.
 type NF interface {
 	// Needs says what the function reads and may change. It is asked once, after New.
@@ -21,6 +23,19 @@ type FlowState interface {
 	ApplyFlow(flow uint32, data []byte) error
 	// ForgetFlow empties the state of flow: it was evicted, moved away, or its handle starts another flow.
 	ForgetFlow(flow uint32)
+}
+
+// EntryState is implemented by functions that keep state in tables of their own, under keys of their own: sessions, buckets of addresses. Where
+// keys look like those of flows they have a bit that no packet.Key has, since what is said of a flow would hold for them too.
+type EntryState interface {
+	StateVersion() uint16
+	// AppendEntries appends entries, in the form of package state and in the name of function n, for what has changed since the last call:
+	// without data where there is nothing any more.
+	AppendEntries(dst []byte, n uint8) []byte
+	// ApplyEntry takes over what AppendEntries of this version told. Data of a hostile or broken peer gives an error.
+	ApplyEntry(e *state.Entry) error
+	// ForgetEntries empties the state of sub-flows that moved to another worker, without a trace in what AppendEntries tells.
+	ForgetEntries(moved func(sub uint16) bool)
 }
 
 // SharedState is implemented by functions that keep state across flows which many workers may add to at once: counters,
@@ -60,7 +75,7 @@ type Needs struct {
 	Injects  bool   // may call Batch.Inject
 	Affinity Affinity
 
-	// Translates: it rewrites addresses or ports, so connections are other flows on its two sides. It wants Packet.Key, whatever Flows says.
+	// Translates: it rewrites addresses or ports, so connections are other flows on its two sides.
 	Translates bool
 }
 

@@ -25,9 +25,9 @@ func newPath(needs []Needs) path {
 		w.plane[i], w.steps[i] = w.last, n.Translates
 		w.flows[w.last] = w.flows[w.last] || n.Flows
 		if n.Translates {
-			w.keyed[w.last] = true
+			w.keyed[w.last] = w.keyed[w.last] || n.Flows
 			w.last++
-			w.keyed, w.flows = append(w.keyed, true), append(w.flows, n.Flows)
+			w.keyed, w.flows = append(w.keyed, n.Flows), append(w.flows, n.Flows)
 			continue
 		}
 		w.keyed[w.last] = w.keyed[w.last] || n.Flows

@@ -154,6 +154,23 @@ func (p *Pipeline) Add(data []byte, wire uint32, from Side, now int64, number ui
 	b.Changed = append(b.Changed, Nothing)
 }
 
+// Learned says of the packet that was added last, a fragment, which ports its datagram has: those of its first fragment. An ICMP query has its
+// identifier as both.
+func (p *Pipeline) Learned(src, dst uint16) {
+	b := &p.batch
+	k := &b.Packets[len(b.Packets)-1]
+	if !k.Frag {
+		return
+	}
+	k.Info.Learned = true
+	if !k.HasPorts {
+		k.SrcPort, k.DstPort = src, dst
+	}
+	if k.Kind != packet.NotIP && p.way.keyed[p.way.enters(k.From)] {
+		k.Reverse = k.Info.Key(k.Data, &k.Key)
+	}
+}
+
 func (p *Pipeline) touch(nf int, flow uint32) {
 	d := &p.dirty[nf]
 	if d.stamp != nil && d.stamp[flow] != d.epoch {

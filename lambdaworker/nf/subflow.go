@@ -29,4 +29,9 @@ func (p *Pipeline) Release(gone *[SubFlows]bool) {
 			p.delete(flow)
 		}
 	})
+	for _, f := range p.nfs {
+		if s, ok := f.(EntryState); ok {
+			s.ForgetEntries(func(sub uint16) bool { return sub < SubFlows && gone[sub] })
+		}
+	}
 }

@@ -1,10 +1,8 @@
-// Package loadbalance spreads connections to one address over backends, at layer 4. README.md has the options.
+// Package loadbalance spreads connections to an address over backends, at layer 4. README.md has the options.
 package loadbalance
 
 import (
-	"encoding/binary"
-	"fmt"
-	"net/netip"
+	"time"
 
 	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/lambdaworker/nf"
@@ -13,137 +11,46 @@ import (
 )
 
 func init() {
-	nf.Register(nf.Type{Name: "loadbalance", Doc: "spreads connections to one address over backends (Maglev hashing)", New: New})
+	nf.Register(nf.Type{Name: "loadbalance", Doc: "spreads connections to an address over backends (Maglev hashing)", New: New})
 }
 
-// Options are what granule.yaml may say.
-type Options struct {
-	Address  netip.Addr `yaml:"address"`
-	Port     uint16     `yaml:"port"`     // 0 is every port
-	Protocol string     `yaml:"protocol"` // tcp or udp
-	Clients  string     `yaml:"clients"`  // the side that clients are on
-	Sticky   string     `yaml:"sticky"`   // flow or client
-	Backends []Backend  `yaml:"backends"`
-}
-
-// Backend is one server.
-type Backend struct {
-	Address netip.Addr `yaml:"address"`
-	Port    uint16     `yaml:"port"`   // 0 is the port that was asked for
-	Weight  *int       `yaml:"weight"` // share of new connections, from 0; 1 if absent
-	Up      *bool      `yaml:"up"`     // false: no new connections, and those it had go elsewhere; true if absent
-}
+const udpTimeout = 5 * time.Minute // as IPVS has it
 
 // Balancer sends connections to backends.
 type Balancer struct {
-	service  netip.AddrPort
-	addr     []byte
-	proto    uint8
+	services []service
+	backends []backend // of all services
 	clients  nf.Side
-	byClient bool
-	backends []backend
-	table    []uint16 // nil: no backend has a share
 	seed     uint64
-	records  *translate.Table
-	flows    *state.Table
+	sessions *translate.Table
+	reply    [2048]byte // to a ping
 
-	translated, passed, refused, moved int64
+	translated, passed, refused, moved, stateless, hairpins, pings, fragments int64
+}
+
+// service is an address that clients connect to.
+type service struct {
+	name     string
+	end      translate.End
+	kind     packet.Kind
+	proto    uint8
+	byClient bool
+	first    int      // its first backend
+	table    []uint16 // of backends, counted from first; nil: none has a share
 }
 
 type backend struct {
 	name        string
-	addr        []byte
-	port        uint16
-	up          bool
-	connections int64
-}
-
-// New makes a Balancer from its options.
-func New(s nf.Setup) (nf.NF, error) {
-	o := Options{Protocol: "tcp", Clients: "outside", Sticky: "flow"}
-	if err := s.Options.Decode(&o); err != nil {
-		return nil, err
-	}
-	var bad nf.Problems
-	say := func(key, format string, a ...any) {
-		file, line, column := s.Options.Pos(key)
-		bad = append(bad, nf.Problem{File: file, Line: line, Column: column, Message: fmt.Sprintf(format, a...)})
-	}
-	l := &Balancer{service: netip.AddrPortFrom(o.Address, o.Port), seed: s.Seed, records: translate.New(s.Flows), flows: s.Flows}
-	if !o.Address.IsValid() {
-		say("address", "no address; expected the one that clients connect to")
-	}
-	l.addr = o.Address.AsSlice()
-	switch o.Protocol {
-	case "tcp":
-		l.proto = packet.ProtoTCP
-	case "udp":
-		l.proto = packet.ProtoUDP
-	default:
-		say("protocol", "protocol is %q; expected tcp or udp", o.Protocol)
-	}
-	switch o.Clients {
-	case "inside":
-		l.clients = nf.Inside
-	case "outside":
-		l.clients = nf.Outside
-	default:
-		say("clients", "clients is %q; expected inside or outside", o.Clients)
-	}
-	switch o.Sticky {
-	case "flow":
-	case "client":
-		l.byClient = true
-	default:
-		say("sticky", "sticky is %q; expected flow or client", o.Sticky)
-	}
-	l.setBackends(&o, say)
-	if bad != nil {
-		return nil, bad
-	}
-	return l, nil
-}
-
-func (l *Balancer) setBackends(o *Options, say func(key, format string, a ...any)) {
-	if len(o.Backends) == 0 || len(o.Backends) > 512 {
-		say("backends", "%d backends; expected 1 to 512", len(o.Backends))
-		return
-	}
-	var names []string
-	var weights []int
-	for i, b := range o.Backends {
-		if !b.Address.IsValid() || b.Address.Is4() != o.Address.Is4() {
-			say("backends", "backend %d: address %v; expected one of the same family as address", i+1, b.Address)
-			return
-		}
-		weight := 1
-		if b.Weight != nil {
-			weight = *b.Weight
-		}
-		if weight < 0 || weight > 100 {
-			say("backends", "backend %d: weight is %d; expected 0 to 100", i+1, weight)
-			return
-		}
-		up := b.Up == nil || *b.Up
-		name := netip.AddrPortFrom(b.Address, b.Port).String()
-		for _, other := range names {
-			if name == other {
-				say("backends", "backend %d: %s is there twice; give it a weight", i+1, name)
-				return
-			}
-		}
-		l.backends = append(l.backends, backend{name: name, addr: b.Address.AsSlice(), port: b.Port, up: up})
-		if !up {
-			weight = 0
-		}
-		names, weights = append(names, name), append(weights, weight)
-	}
-	l.table = maglev(names, weights, l.seed)
+	end         translate.End
+	service     int
+	up, drained bool
+	connections int64 // it was given
+	active      int64
 }
 
 // Needs: both flows of a connection have the client's address in common.
 func (l *Balancer) Needs() nf.Needs {
-	n := nf.Needs{Reads: nf.Headers, Writes: nf.Headers, Flows: true, Translates: true, Affinity: nf.ByOutside}
+	n := nf.Needs{Reads: nf.Headers, Writes: nf.Headers, Translates: true, Injects: true, Affinity: nf.ByOutside}
 	if l.clients == nf.Inside {
 		n.Affinity = nf.ByInside
 	}
@@ -152,111 +59,263 @@ func (l *Balancer) Needs() nf.Needs {
 
 // Process sends what clients send to a backend, and gives the answers the address that clients know.
 func (l *Balancer) Process(b *nf.Batch) {
+	l.sessions.Begin(b.Packets[b.Live[0]].Time)
 	for _, i := range b.Live {
 		p := &b.Packets[i]
-		if r := l.records.Of(p.Flow); r != nil && (r.Field == translate.Src || l.alive(p, r)) {
-			l.records.Rewrite(b, i)
-			l.translated++
-			continue
-		}
-		if p.From != l.clients || !l.serves(p) {
+		if p.Kind == packet.NotIP {
 			l.passed++
 			continue
 		}
-		if !l.open(b, i, p) {
-			l.refused++
-			b.Drop(i, nf.DropNoBackend)
+		var k translate.Key
+		class := translate.Look(p.Data, &p.Info, p.From, &k)
+		if class <= translate.Error {
+			if id := l.sessions.Find(p.From, &k, p.Time); id != translate.None && l.goesOn(i, id, p, class) {
+				s := l.sessions.Session(id)
+				l.write(b, i, p, class, &s.Keys[p.From], &s.Keys[p.From^1])
+				continue
+			}
+		}
+		if p.From == l.clients {
+			l.fromClient(b, i, p, class, &k)
+		} else {
+			l.fromServer(b, i, p, class, &k)
 		}
 	}
 }
 
-// alive reports whether the connection's backend is still one; if it is not, the connection is forgotten.
-func (l *Balancer) alive(p *nf.Packet, r *translate.Record) bool {
-	if n := int(r.Tag); n < len(l.backends) && l.backends[n].up && string(l.backends[n].addr) == string(r.Address()) {
+// Confirm implements nf.Confirmer.
+func (l *Balancer) Confirm(b *nf.Batch) { l.sessions.Confirm(b) }
+
+func (l *Balancer) write(b *nf.Batch, i uint16, p *nf.Packet, class translate.Class, was, now *translate.Key) {
+	translate.Write(p.Data, &p.Info, p.From, class, was, now)
+	b.Change(i, nf.Headers)
+	l.translated++
+}
+
+// goesOn reports whether a packet belongs to its session still. A client's packet does not, and ends it, if its backend is gone, or if it begins another
+// connection from the same port.
+func (l *Balancer) goesOn(i uint16, id uint32, p *nf.Packet, class translate.Class) bool {
+	s := l.sessions.Session(id)
+	if class == translate.Error {
 		return true
 	}
-	for n := range l.backends { // another configuration may list the same backend elsewhere
-		if x := &l.backends[n]; x.up && string(x.addr) == string(r.Address()) && (x.port == 0 || x.port == r.Port) {
-			r.Tag = uint32(n)
-			return true
+	if p.From == l.clients {
+		anew := p.Proto == packet.ProtoTCP && p.TCPFlags&(packet.SYN|packet.ACK) == packet.SYN && s.Closed()
+		if n := int(s.Tag) - 1; n < 0 || !l.backends[n].up {
+			l.moved++
+			anew = true
+		}
+		if anew {
+			l.sessions.End(id)
+			return false
 		}
 	}
-	l.records.Forget(p.Flow)
-	l.moved++
-	return false
-}
-
-// serves reports whether the packet is for the service. Fragments are: they are refused, since later ones could not follow the first.
-func (l *Balancer) serves(p *nf.Packet) bool {
-	if p.Kind == packet.NotIP || p.Proto != l.proto || string(p.Dst(p.Data)) != string(l.addr) {
-		return false
-	}
-	return p.Frag || p.HasL4 && (l.service.Port() == 0 || p.DstPort == l.service.Port())
-}
-
-func (l *Balancer) open(b *nf.Batch, i uint16, p *nf.Packet) bool {
-	if l.table == nil || p.Flow == nf.NoFlow || p.Frag {
-		return false
-	}
-	n := l.table[l.hash(p)%tableSize]
-	x := &l.backends[n]
-	port := x.port
-	if port == 0 {
-		port = p.DstPort
-	}
-	there := translate.Record{Port: port, Field: translate.Dst, Size: uint8(len(x.addr)), Tag: uint32(n)}
-	back := translate.Record{Port: p.DstPort, Field: translate.Src, Size: uint8(len(l.addr))}
-	copy(there.Addr[:], x.addr)
-	copy(back.Addr[:], l.addr)
-	key, _ := packet.KeyOf(&p.Key, x.addr, p.Src(p.Data), port, p.SrcPort, p.Proto)
-	if !l.records.Pair(b, p.Flow, there, &key, back, p.Time) {
-		return false
-	}
-	x.connections++
-	l.records.Rewrite(b, i)
-	l.translated++
+	l.sessions.Hit(i, id, p.From, &p.Info, p.Time)
 	return true
 }
 
-// hash is the same for all that has to go to one backend.
-func (l *Balancer) hash(p *nf.Packet) uint64 {
-	a := p.Src(p.Data)
-	h := l.seed
-	for len(a) > 0 {
-		h = mix(h, uint64(binary.BigEndian.Uint32(a))^0xe7037ed1a0b428db)
-		a = a[4:]
+// ends are the client's end of a key and the other one.
+func (l *Balancer) ends(k *translate.Key) (client, server translate.End) {
+	if l.clients == nf.Inside {
+		return k.In(), k.Out()
 	}
-	if !l.byClient {
-		h = mix(h, uint64(p.SrcPort)<<16|uint64(p.DstPort)^0x589965cc75374cc3)
+	return k.Out(), k.In()
+}
+
+// key joins them again.
+func (l *Balancer) key(client, server translate.End, like *translate.Key) translate.Key {
+	if l.clients == nf.Inside {
+		client, server = server, client
+	}
+	return translate.KeyOf(server, client, like.Proto(), like.Kind(), like[5])
+}
+
+// serviceOf is the service that has an address; of a port and protocol, unless any will do. Without one it is -1.
+func (l *Balancer) serviceOf(e translate.End, kind packet.Kind, proto uint8, any bool) int {
+	for n := range l.services {
+		v := &l.services[n]
+		if v.kind == kind && v.end.SameAddress(e) && (any || v.proto == proto && (v.end.Port == 0 || v.end.Port == e.Port)) {
+			return n
+		}
+	}
+	return -1
+}
+
+// fromClient places a connection.
+func (l *Balancer) fromClient(b *nf.Batch, i uint16, p *nf.Packet, class translate.Class, k *translate.Key) {
+	to := translate.EndOf(p.Dst(p.Data), 0)
+	if class != translate.Plain {
+		if class == translate.Fragment && l.serviceOf(to, p.Kind, p.Proto, true) >= 0 {
+			l.fragments++
+			b.Drop(i, nf.DropFragment)
+			return
+		}
+		l.passed++
+		return
+	}
+	client, server := l.ends(k)
+	n := l.serviceOf(server, p.Kind, p.Proto, false)
+	if n < 0 {
+		if !l.ping(b, i, p, server) {
+			l.passed++
+		}
+		return
+	}
+	v := &l.services[n]
+	if v.table == nil {
+		l.refused++
+		b.Drop(i, nf.DropNoBackend)
+		return
+	}
+	at := v.first + int(v.table[l.hash(v, client, server)%tableSize])
+	x := &l.backends[at]
+	backend := x.end
+	if backend.Port == 0 {
+		backend.Port = server.Port
+	}
+	there := l.key(client, backend, k)
+	id := l.open(i, p, k, &there, at)
+	if id != translate.None {
+		x.connections++
+		x.active++
+	} else if l.sessions.Find(p.From^1, &there, p.Time) != translate.None {
+		l.refused++ // the client has this backend by another service from the same port: answers could not be told apart
+		b.Drop(i, nf.DropNoBackend)
+		return
+	} else {
+		l.stateless++ // the table is full of connections that live: the hash alone finds the same backend for the next packet
+	}
+	l.write(b, i, p, class, k, &there)
+}
+
+// open makes the session of a packet, whose key on the other side is there.
+func (l *Balancer) open(i uint16, p *nf.Packet, k, there *translate.Key, at int) uint32 {
+	var keys [2]translate.Key
+	keys[p.From], keys[p.From^1] = *k, *there
+	id := l.sessions.Open(i, p, &keys, uint32(at)+1)
+	if id == translate.None {
+		if other := l.sessions.Find(p.From^1, there, p.Time); other != translate.None && l.sessions.Session(other).Closed() {
+			l.sessions.End(other)
+			id = l.sessions.Open(i, p, &keys, uint32(at)+1)
+		}
+	}
+	return id
+}
+
+// fromServer: what a backend sends from the port of its service leaves with the service's address, whatever is known of the connection.
+func (l *Balancer) fromServer(b *nf.Batch, i uint16, p *nf.Packet, class translate.Class, k *translate.Key) {
+	to := translate.EndOf(p.Dst(p.Data), p.DstPort)
+	if n := l.serviceOf(to, p.Kind, p.Proto, class != translate.Plain); n >= 0 && class != translate.Error {
+		l.hairpins++ // the backend would answer the client directly, with an address that the client does not expect
+		b.Drop(i, nf.DropHairpin)
+		return
+	}
+	if class != translate.Plain {
+		l.passed++
+		return
+	}
+	client, server := l.ends(k)
+	if l.ping(b, i, p, client) {
+		return
+	}
+	begins := p.Proto == packet.ProtoTCP && p.TCPFlags&(packet.SYN|packet.ACK) == packet.SYN
+	for at := range l.backends {
+		x := &l.backends[at]
+		v := &l.services[x.service]
+		if x.end != server || server.Port == 0 || v.proto != p.Proto || v.kind != p.Kind || begins {
+			continue
+		}
+		known := v.end
+		if known.Port == 0 {
+			known.Port = server.Port
+		}
+		there := l.key(client, known, k)
+		if l.open(i, p, k, &there, at) != translate.None {
+			x.active++
+		}
+		l.write(b, i, p, class, k, &there)
+		return
+	}
+	l.passed++
+}
+
+func (l *Balancer) ended(id uint32) {
+	if n := int(l.sessions.Session(id).Tag) - 1; n >= 0 {
+		l.backends[n].active--
+	}
+}
+
+// hash is the same for all that has to go to one backend.
+func (l *Balancer) hash(v *service, client, server translate.End) uint64 {
+	h := mix(mix(l.seed, client.Hi^0xe7037ed1a0b428db), client.Lo)
+	if !v.byClient {
+		h = mix(h, uint64(client.Port)<<16|uint64(server.Port)^0x589965cc75374cc3)
 	}
 	return mix(h, 0x1d8e4e27c47d124f)
 }
 
 // Translate implements nf.Translator.
-func (l *Balancer) Translate(frame []byte, in *packet.Info, _ nf.Side, _ int64) bool {
-	l.records.Frame(frame, in)
-	return true
-}
-
-// Report tells the counters, and how many connections each backend was given.
-func (l *Balancer) Report(r *nf.Report) {
-	r.Counters["translated"] = l.translated
-	r.Counters["passed"] = l.passed
-	r.Counters["refused"] = l.refused
-	r.Counters["moved"] = l.moved
-	for i := range l.backends {
-		r.Counters["connections_"+l.backends[i].name] = l.backends[i].connections
+func (l *Balancer) Translate(frame []byte, in *packet.Info, from nf.Side, now int64) bool {
+	if in.Kind == packet.NotIP {
+		return true
 	}
+	var k translate.Key
+	class := translate.Look(frame, in, from, &k)
+	if class > translate.Error {
+		return true
+	}
+	if id := l.sessions.Find(from, &k, now); id != translate.None {
+		s := l.sessions.Session(id)
+		translate.Write(frame, in, from, class, &s.Keys[from], &s.Keys[from^1])
+	}
+	return true
 }
 
 // StateVersion is that of package translate.
 func (l *Balancer) StateVersion() uint16 { return translate.Version }
 
-// AppendFlow appends what the flow is rewritten to.
-func (l *Balancer) AppendFlow(dst []byte, flow uint32) []byte { return l.records.Append(dst, flow) }
+// AppendEntries appends the sessions that have changed.
+func (l *Balancer) AppendEntries(dst []byte, function uint8) []byte {
+	return l.sessions.AppendEntries(dst, function)
+}
 
-// ApplyFlow takes the flow over.
-func (l *Balancer) ApplyFlow(flow uint32, data []byte) error { return l.records.Apply(flow, data) }
+// ApplyEntry takes a session over. Its backend is found by address and port, since another configuration may list it elsewhere, or not at all.
+func (l *Balancer) ApplyEntry(e *state.Entry) error {
+	id, err := l.sessions.Apply(e)
+	if err != nil || id == translate.None {
+		return err
+	}
+	s := l.sessions.Session(id)
+	_, asked := l.ends(&s.Keys[l.clients])
+	_, given := l.ends(&s.Keys[l.clients^1])
+	n := l.serviceOf(asked, s.Keys[0].Kind(), s.Proto(), false)
+	if n < 0 {
+		l.sessions.End(id)
+		return nil
+	}
+	for at := range l.backends {
+		if x := &l.backends[at]; x.service == n && x.end.SameAddress(given) && (x.end.Port == given.Port || x.end.Port == 0 && given.Port == asked.Port) {
+			s.Tag = uint32(at) + 1
+			x.active++
+		}
+	}
+	return nil
+}
 
-// ForgetFlow empties the flow's record.
-func (l *Balancer) ForgetFlow(flow uint32) { l.records.Forget(flow) }
+// ForgetEntries implements nf.EntryState.
+func (l *Balancer) ForgetEntries(moved func(sub uint16) bool) { l.sessions.Forget(moved) }
+
+// Report tells the counters, and how many connections each backend was given and has.
+func (l *Balancer) Report(r *nf.Report) {
+	for name, v := range map[string]int64{
+		"translated": l.translated, "passed": l.passed, "refused": l.refused, "moved": l.moved, "stateless": l.stateless, "hairpins": l.hairpins,
+		"pings": l.pings, "fragments": l.fragments, "expired": l.sessions.Expired, "evicted": l.sessions.Evicted, "sessions": int64(l.sessions.Len()),
+	} {
+		r.Counters[name] = v
+	}
+	for i := range l.backends {
+		x := &l.backends[i]
+		r.Counters["connections_"+x.name] += x.connections
+		r.Counters["active_"+x.name] += x.active
+	}
+}

@@ -75,7 +75,7 @@ func TestThereAndBack(t *testing.T) {
 				t.Errorf("all connections went to %v", used)
 			}
 			for _, x := range []nftest.P{
-				nftest.TCP(fmt.Sprintf(tt.client, 1), tt.other, "S", "").Outside(), nftest.UDP(fmt.Sprintf(tt.client, 1), tt.service, "").Outside(), nftest.TCP(fmt.Sprintf(tt.client, 99), tt.service, "S", ""),
+				nftest.TCP(fmt.Sprintf(tt.client, 1), tt.other, "S", "").Outside(), nftest.UDP(fmt.Sprintf(tt.client, 1), tt.service, "").Outside(),
 			} {
 				if out := send(t, p, x); out[0] != x.Src+" -> "+x.Dst {
 					t.Errorf("not for the service, but changed: %s", out[0])
@@ -91,7 +91,7 @@ func TestNoBackend(t *testing.T) {
 		t.Errorf("%s, want a drop", out[0])
 	}
 	p = nftest.Stage{NFs: []string{web}}.Build(t)
-	if out := send(t, p, nftest.TCP("198.51.100.1:1", "203.0.113.10:443", "S", "12345678").Fragment(8, true).Outside()); out[0] != "no_backend" {
+	if out := send(t, p, nftest.TCP("198.51.100.1:1", "203.0.113.10:443", "S", "12345678").Fragment(8, true).Outside()); out[0] != "unknown_fragment" {
 		t.Errorf("a fragment: %s, want a drop", out[0])
 	}
 }
@@ -262,7 +262,7 @@ func TestChecks(t *testing.T) {
 	if r := nftest.Run(stage.Build(t), traffic(), 64); r.Count(0, "translated") < 200 {
 		t.Fatalf("the capture is not translated: %v", r.Reports[0].Counters)
 	}
-	nftest.HandOff(t, stage, traffic())
+	nftest.HandOff(t, stage, traffic(), append(gauges, "expired")...)
 	nftest.ZeroAlloc(t, stage, traffic())
 	nftest.Malformed(t, stage)
 }
@@ -291,16 +291,20 @@ func TestOptionsAreChecked(t *testing.T) {
 
 func TestREADME(t *testing.T) { nftest.README(t, nil) }
 
-func FuzzApplyFlow(f *testing.F) {
-	f.Add([]byte{2, 4, 0, 80, 0, 0, 0, 0, 10, 0, 0, 1}, uint64(1<<12|6<<16))
-	f.Fuzz(func(t *testing.T, data []byte, low uint64) {
-		p := nftest.Stage{NFs: []string{web}, Flows: 8}.Build(t)
-		_ = p.ApplyDelta(state.Append(nil, &state.Entry{Kind: state.Flow, Version: 1, Key: [6]uint64{0, 0xc6336401, 0, 0xcb00710a, low, 0}, Data: data}))
+func FuzzApplyEntry(f *testing.F) {
+	_, told := nftest.Replicate(f, nftest.Stage{NFs: []string{web}}.Build(f), nftest.Packets(nftest.TCP("198.51.100.1:1", "203.0.113.10:443", "S", "").Outside()), 1)
+	f.Add(told)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p := nftest.Stage{NFs: []string{strings.Replace(web, "port: 443", "port: 443, sessions: 3", 1)}, Flows: 8}.Build(t)
+		_ = p.ApplyDelta(data)
 		if r := nftest.Run(p, nftest.Packets(nftest.TCP("198.51.100.1:1", "203.0.113.10:443", "S", "").Outside()), 1); r.Panics > 0 {
 			t.Fatal(r.Reports[0].Panic)
 		}
 	})
 }
+
+// gauges of the present are not sums over instances.
+var gauges = []string{"sessions", "active_10.0.0.1:8443", "active_10.0.0.2:8443", "active_10.0.0.3:0"}
 
 func BenchmarkLoadbalance(b *testing.B) {
 	nftest.Bench(b, nftest.Stage{NFs: []string{web}}, traffic())

@@ -1,11 +1,10 @@
-// Package nat is source NAT for IPv4: connections from inside leave with an address of the gateway's and a port out of a block
-// that their host has leased. README.md has the options and the lease model.
+// Package nat is source NAT for IPv4: connections from inside leave with an address of the gateway's and a port that they have whatever they
+// talk to. README.md has the options and the rules of the RFCs.
 package nat
 
 import (
-	"fmt"
+	"encoding/binary"
 	"net/netip"
-	"time"
 
 	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/lambdaworker/nf"
@@ -14,243 +13,396 @@ import (
 )
 
 func init() {
-	nf.Register(nf.Type{Name: "nat", Doc: "source NAT of IPv4 with leased blocks of ports", New: New})
-}
-
-// Options are what granule.yaml may say.
-type Options struct {
-	Addresses []netip.Addr   `yaml:"addresses"` // to leave with
-	Ports     string         `yaml:"ports"`     // "first-last"
-	Block     int            `yaml:"block"`     // ports a lease has
-	Leases    int            `yaml:"leases"`    // blocks a host may lease at a time
-	Inside    []netip.Prefix `yaml:"inside"`    // whose packets are translated
-	LogLeases bool           `yaml:"log_leases"`
+	nf.Register(nf.Type{Name: "nat", Doc: "source NAT of IPv4, with forwards of ports and blocks of ports per host", New: New})
 }
 
 // NAT translates.
 type NAT struct {
-	inside  []netip.Prefix
-	leases  leases
-	records *translate.Table
-	flows   *state.Table
-	log     bool
+	o        *checked
+	inside   []prefix
+	own      map[uint64]int // numbers of the outside addresses
+	sessions *translate.Table
+	mappings mappings
+	pool     pool
+	b        *nf.Batch // while it is at work
+	warned   int64     // when a host without anything was last refused in an event
+	c        counters
+}
 
-	translated, passed, exhausted, untranslatable, unsolicited int64
+// prefix is an inside network.
+type prefix struct{ addr, mask uint32 }
+
+// counters are what Report tells.
+type counters struct {
+	translated, passed, exhausted, tableFull, hostLimit, untranslatable, fragments, unsolicited, hairpinned, forwarded int64
 }
 
 // New makes a NAT from its options.
 func New(s nf.Setup) (nf.NF, error) {
-	o := Options{Ports: "1024-65535", Block: 512, Leases: 4}
-	if err := s.Options.Decode(&o); err != nil {
+	o, err := check(&s)
+	if err != nil {
 		return nil, err
 	}
-	var bad nf.Problems
-	say := func(key, format string, a ...any) {
-		file, line, column := s.Options.Pos(key)
-		bad = append(bad, nf.Problem{File: file, Line: line, Column: column, Message: fmt.Sprintf(format, a...)})
-	}
-	if len(o.Addresses) == 0 || len(o.Addresses) > 256 {
-		say("addresses", "%d addresses; expected 1 to 256 IPv4 addresses to leave with", len(o.Addresses))
-	}
+	n := &NAT{o: o, own: map[uint64]int{}, sessions: translate.New(o.Sessions, o.Timeouts, s.Seed), mappings: newMappings(o.Sessions, s.Seed), pool: newPool(o, s.Seed)}
 	for i, a := range o.Addresses {
-		if !a.Is4() {
-			say("addresses", "%v is no IPv4 address; IPv6 needs no NAT and passes", a)
-		}
-		for _, b := range o.Addresses[:i] {
-			if a == b {
-				say("addresses", "%v is there twice", a)
-			}
-		}
+		n.own[addrOf(a)] = i
 	}
 	for _, p := range o.Inside {
-		if !p.Addr().Is4() {
-			say("inside", "%v is no IPv4 prefix", p)
-		}
+		n.inside = append(n.inside, prefix{uint32(addrOf(p.Masked().Addr())), ^uint32(0) << (32 - p.Bits())})
 	}
-	var first, last int
-	if n, err := fmt.Sscanf(o.Ports+"\n", "%d-%d\n", &first, &last); n != 2 || err != nil || first < 1 || last > 65535 || first > last {
-		say("ports", "ports is %q; expected FIRST-LAST within 1-65535", o.Ports)
-	} else if o.Block < 1 || o.Block > last-first+1 {
-		say("block", "block is %d; expected 1 to %d, the number of ports", o.Block, last-first+1)
-	}
-	if o.Leases < 1 || o.Leases > 64 {
-		say("leases", "leases is %d; expected 1 to 64", o.Leases)
-	}
-	if bad != nil {
-		return nil, bad
-	}
-	return &NAT{inside: o.Inside, leases: newLeases(&o, first, last, s.Seed), records: translate.New(s.Flows), flows: s.Flows, log: o.LogLeases}, nil
+	n.sessions.OnEnd(n.ended)
+	n.pool.onLease = n.leaseEvent
+	return n, nil
+}
+
+func addrOf(a netip.Addr) uint64 {
+	b := a.As4()
+	return uint64(binary.BigEndian.Uint32(b[:]))
 }
 
 // Needs: both flows of a connection have the outside end's address in common, before and after translation.
 func (n *NAT) Needs() nf.Needs {
-	return nf.Needs{Reads: nf.Headers, Writes: nf.Headers, Flows: true, Translates: true, Affinity: nf.ByOutside}
+	return nf.Needs{Reads: nf.Headers, Writes: nf.Headers, Translates: true, Affinity: nf.ByOutside}
 }
-
-// FlowTimeout keeps translations for 2 hours and 4 minutes of silence, as RFC 5382 (REQ-5) asks for established TCP connections, whose ends
-// may send a keep-alive every two hours.
-func (n *NAT) FlowTimeout() time.Duration { return 124 * time.Minute }
 
 // Process rewrites what goes out and what comes back.
 func (n *NAT) Process(b *nf.Batch) {
+	n.b = b
+	n.sessions.Begin(b.Packets[b.Live[0]].Time)
 	for _, i := range b.Live {
 		p := &b.Packets[i]
-		switch {
-		case p.Kind != packet.IPv4:
-			n.passed++
-		case n.records.Rewrite(b, i):
-			n.translated++
-		case p.From == nf.Outside:
-			n.fromOutside(b, i, p)
-		case !n.translates(p):
-			n.passed++
-		default:
-			n.open(b, i, p)
+		if p.Kind != packet.IPv4 {
+			n.c.passed++
+			continue
+		}
+		var k translate.Key
+		class := translate.Look(p.Data, &p.Info, p.From, &k)
+		if class <= translate.Error {
+			if id := n.sessions.Find(p.From, &k, p.Time); id != translate.None {
+				if class == translate.Plain {
+					n.sessions.Hit(i, id, p.From, &p.Info, p.Time)
+				}
+				n.rewrite(i, p, class, id)
+				continue
+			}
+		}
+		if p.From == nf.Outside {
+			n.fromOutside(i, p, class, &k)
+		} else {
+			n.fromInside(i, p, class, &k)
 		}
 	}
+	n.b = nil
+}
+
+// Confirm implements nf.Confirmer.
+func (n *NAT) Confirm(b *nf.Batch) {
+	n.b = b
+	n.sessions.Confirm(b)
+	n.b = nil
+}
+
+func (n *NAT) rewrite(i uint16, p *nf.Packet, class translate.Class, id uint32) {
+	s := n.sessions.Session(id)
+	translate.Write(p.Data, &p.Info, p.From, class, &s.Keys[p.From], &s.Keys[p.From^1])
+	n.b.Change(i, nf.Headers)
+	n.c.translated++
+}
+
+func (n *NAT) drop(i uint16, v nf.Verdict, count *int64) {
+	*count++
+	n.b.Drop(i, v)
 }
 
 // translates: no list of prefixes means every host inside.
 func (n *NAT) translates(p *nf.Packet) bool {
-	if len(n.inside) == 0 {
-		return true
-	}
-	a := netip.AddrFrom4([4]byte(p.Src(p.Data)))
-	for _, prefix := range n.inside {
-		if prefix.Contains(a) {
+	a := binary.BigEndian.Uint32(p.Src(p.Data))
+	for _, x := range n.inside {
+		if a&x.mask == x.addr {
 			return true
 		}
 	}
-	return false
+	return len(n.inside) == 0
 }
 
-// fromOutside: what is sent to one of our addresses without anybody having asked for it ends here; the rest is not ours.
-func (n *NAT) fromOutside(b *nf.Batch, i uint16, p *nf.Packet) {
-	if n.leases.owns([4]byte(p.Dst(p.Data))) {
-		n.unsolicited++
-		b.Drop(i, nf.DropNAT)
+// fromOutside: what is sent to a port that leads inside begins a session; what else is sent to one of our addresses ends here, since nobody
+// has asked for it; the rest is not ours.
+func (n *NAT) fromOutside(i uint16, p *nf.Packet, class translate.Class, k *translate.Key) {
+	if _, ours := n.own[uint64(binary.BigEndian.Uint32(p.Dst(p.Data)))]; !ours {
+		n.c.passed++
 		return
 	}
-	n.passed++
-}
-
-// open starts the translation of a new connection.
-func (n *NAT) open(b *nf.Batch, i uint16, p *nf.Packet) {
-	port, ok := identity(p)
-	if !ok || p.Flow == nf.NoFlow {
-		n.untranslatable++ // letting it out would show an address that nobody outside can answer
-		b.Drop(i, nf.DropNAT)
+	switch class {
+	case translate.Fragment:
+		n.drop(i, nf.DropFragment, &n.c.fragments)
+		return
+	case translate.Broken:
+		n.drop(i, nf.DropUntranslatable, &n.c.untranslatable)
 		return
 	}
-	host := [4]byte(p.Src(p.Data))
-	found := n.leases.find(host, port, func(address [4]byte, port uint16) bool {
-		key := answers(p, address, port)
-		return !n.records.Taken(&key) && n.pair(b, p, host, address, port, &key)
-	})
-	if !found.ok {
-		n.exhausted++
-		b.Drop(i, nf.DropNAT)
+	f := n.forwardOf(k.In(), k.Proto())
+	if f == nil || class != translate.Plain {
+		n.drop(i, nf.DropUnsolicited, &n.c.unsolicited)
 		return
 	}
-	if found.fresh && n.log {
-		b.Events.Commit(n.leases.event(b.Events.Room(), p, found.block))
+	keys := [2]translate.Key{translate.KeyOf(f.to, k.Out(), k.Proto(), packet.IPv4, k[5]), *k}
+	id := n.sessions.Open(i, p, &keys, 0)
+	if id == translate.None {
+		n.drop(i, nf.DropNATTable, &n.c.tableFull)
+		return
 	}
-	n.records.Rewrite(b, i)
-	n.translated++
+	n.c.forwarded++
+	n.rewrite(i, p, class, id)
 }
 
-func (n *NAT) pair(b *nf.Batch, p *nf.Packet, host, address [4]byte, port uint16, key *packet.Key) bool {
-	own, _ := identity(p)
-	out := translate.Record{Port: port, Field: translate.Src, Size: 4}
-	in := translate.Record{Port: own, Field: translate.Dst, Size: 4}
-	if p.Reverse {
-		out.Tag = higherEnd
-	}
-	copy(out.Addr[:], address[:])
-	copy(in.Addr[:], host[:])
-	return n.records.Pair(b, p.Flow, out, key, in, p.Time)
-}
-
-// identity returns what tells connections of one host apart, and whether the packet can open one.
-func identity(p *nf.Packet) (port uint16, ok bool) {
-	switch {
-	case p.Frag || !p.HasL4:
-	case p.Proto == packet.ProtoTCP || p.Proto == packet.ProtoUDP:
-		return p.SrcPort, true
-	case p.Proto == packet.ProtoICMP && p.ICMPType == 8 && int(p.L4)+8 <= len(p.Data):
-		return packet.ICMPHeader(p.Data[p.L4:]).ID(), true
-	}
-	return 0, false
-}
-
-// answers is the key of packets that answer p once it has left from address and port.
-func answers(p *nf.Packet, address [4]byte, port uint16) packet.Key {
-	dstPort := p.DstPort
-	if p.Proto == packet.ProtoICMP {
-		dstPort = port
-	}
-	key, _ := packet.KeyOf(&p.Key, p.Dst(p.Data), address[:], dstPort, port, p.Proto)
-	return key
-}
-
-// Translate implements nf.Translator.
-func (n *NAT) Translate(frame []byte, in *packet.Info, _ nf.Side, _ int64) bool {
-	n.records.Frame(frame, in)
-	return true
-}
-
-// Report tells the counters; leased and connections are gauges.
-func (n *NAT) Report(r *nf.Report) {
-	r.Counters["translated"] = n.translated
-	r.Counters["passed"] = n.passed
-	r.Counters["exhausted"] = n.exhausted
-	r.Counters["untranslatable"] = n.untranslatable
-	r.Counters["unsolicited"] = n.unsolicited
-	r.Counters["blocks_leased"] = int64(n.leases.leased)
-	r.Counters["blocks"] = int64(len(n.leases.blocks))
-}
-
-// StateVersion is that of package translate.
-func (n *NAT) StateVersion() uint16 { return translate.Version }
-
-// AppendFlow appends what the flow is rewritten to. Leases need no state of their own: they follow from it.
-func (n *NAT) AppendFlow(dst []byte, flow uint32) []byte { return n.records.Append(dst, flow) }
-
-// ApplyFlow takes the flow over, and the lease of its port.
-func (n *NAT) ApplyFlow(flow uint32, data []byte) error {
-	n.ForgetFlow(flow)
-	if err := n.records.Apply(flow, data); err != nil {
-		return err
-	}
-	r := n.records.Of(flow)
-	if r.Size != 4 {
-		n.records.Forget(flow)
-		return translate.ErrRecord
-	}
-	if r.Field == translate.Src {
-		if host, ok := n.hostOf(flow, r); ok {
-			n.leases.take(host, [4]byte(r.Address()), r.Port)
+// forwardOf is the static mapping of an outside end, forwardTo that of an inside one.
+func (n *NAT) forwardOf(e translate.End, proto uint8) *forward {
+	for i := range n.o.forwards {
+		if f := &n.o.forwards[i]; f.original == e && f.proto == proto {
+			return f
 		}
 	}
 	return nil
 }
 
-// ForgetFlow gives the port back.
-func (n *NAT) ForgetFlow(flow uint32) {
-	r := n.records.Forget(flow)
-	if r.Size == 4 && r.Field == translate.Src {
-		n.leases.give([4]byte(r.Address()), r.Port)
+func (n *NAT) forwardTo(e translate.End, proto uint8) *forward {
+	for i := range n.o.forwards {
+		if f := &n.o.forwards[i]; f.to == e && f.proto == proto {
+			return f
+		}
 	}
+	return nil
 }
 
-// hostOf is the inside host of an outgoing flow: the end of its key that Tag says.
-func (n *NAT) hostOf(flow uint32, r *translate.Record) ([4]byte, bool) {
-	lower, higher, _ := (*packet.Key)(n.flows.Key(flow)).Endpoints()
-	if r.Tag == higherEnd {
-		lower = higher
+// fromInside begins a session. What can't begin one does not leave: it would show an address that nobody outside can answer.
+func (n *NAT) fromInside(i uint16, p *nf.Packet, class translate.Class, k *translate.Key) {
+	if !n.translates(p) {
+		n.c.passed++
+		return
 	}
-	return lower.Addr().As4(), lower.Addr().Is4()
+	switch {
+	case class == translate.Fragment:
+		n.drop(i, nf.DropFragment, &n.c.fragments)
+		return
+	case class != translate.Plain || !opens(p):
+		n.drop(i, nf.DropUntranslatable, &n.c.untranslatable)
+		return
+	}
+	to := k.Out()
+	if _, ours := n.own[to.Lo]; ours { // the way back inside (hairpin, RFC 4787 REQ-9)
+		var found bool
+		if to, found = n.behind(to, k); !found {
+			n.drop(i, nf.DropUnsolicited, &n.c.unsolicited)
+			return
+		}
+		n.c.hairpinned++
+	}
+	from, m, why := n.outsideOf(k)
+	if why != nf.Pass {
+		switch why {
+		case nf.DropHostLimit:
+			n.drop(i, why, &n.c.hostLimit)
+		case nf.DropNATTable:
+			n.drop(i, why, &n.c.tableFull)
+		default:
+			n.drop(i, why, &n.c.exhausted)
+		}
+		n.refusedEvent(p, k, why)
+		return
+	}
+	keys := [2]translate.Key{*k, translate.KeyOf(from, to, k.Proto(), packet.IPv4, k[5])}
+	id := n.sessions.Open(i, p, &keys, m+1)
+	if id == translate.None {
+		if m != none && n.mappings.all[m].sessions == 0 {
+			n.forget(m)
+		}
+		n.drop(i, nf.DropNATTable, &n.c.tableFull)
+		n.refusedEvent(p, k, nf.DropNATTable)
+		return
+	}
+	if m != none {
+		n.mappings.all[m].sessions++
+	}
+	n.rewrite(i, p, class, id)
 }
 
-// higherEnd is the Tag of an outgoing flow whose host is the higher endpoint of its key.
-const higherEnd = 1
+// opens reports whether a packet may begin a session.
+func opens(p *nf.Packet) bool {
+	switch p.Proto {
+	case packet.ProtoTCP:
+		return p.Frag || p.TCPFlags&packet.RST == 0
+	case packet.ProtoICMP:
+		return p.Learned || p.ICMPType == 8 || p.ICMPType == 13 || p.ICMPType == 15 || p.ICMPType == 17
+	case packet.ProtoAH, protoDCCP: // their checksums cover the addresses in a way that can't be updated
+		return false
+	}
+	return true
+}
+
+const protoDCCP = 33
+
+// behind is the inside end that an outside one stands for.
+func (n *NAT) behind(e translate.End, k *translate.Key) (translate.End, bool) {
+	if f := n.forwardOf(e, k.Proto()); f != nil {
+		return f.to, true
+	}
+	if m := n.mappings.byOut(joined(e), k[5], k.Proto()); m != none {
+		return split(n.mappings.all[m].in), true
+	}
+	return e, false
+}
+
+// outsideOf is the outside end of an inside one, and its mapping: none if that is a static one. The verdict says why there is none.
+func (n *NAT) outsideOf(k *translate.Key) (translate.End, uint32, nf.Verdict) {
+	in, vlan, proto := k.In(), k[5], k.Proto()
+	if len(n.o.forwards) > 0 {
+		if f := n.forwardTo(in, proto); f != nil {
+			return f.original, none, nf.Pass
+		}
+	}
+	if m := n.mappings.byIn(joined(in), vlan, proto); m != none {
+		return split(n.mappings.all[m].out), m, nf.Pass
+	}
+	if !n.sessions.MakeRoom() {
+		return in, none, nf.DropNATTable
+	}
+	h := n.pool.hostOf(in.Lo, vlan)
+	if h == none {
+		return in, none, nf.DropNATTable
+	}
+	out, ok := uint64(0), false
+	if set := portsOf(proto); set >= 0 {
+		var address int
+		var port uint16
+		if address, port, ok = n.pool.choose(h, in.Port, set); ok {
+			out = n.pool.addresses[address]<<16 | uint64(port)
+		}
+	} else {
+		out, ok = n.portless(h, in, vlan, proto)
+	}
+	if !ok {
+		why := nf.DropNAT
+		if int(n.pool.hosts[h].ports) >= n.o.HostPorts {
+			why = nf.DropHostLimit
+		}
+		n.pool.leave(h)
+		return in, none, why
+	}
+	m := n.mappings.add(joined(in), out, vlan, proto, h)
+	if m == none {
+		n.pool.give(h, out, portsOf(proto))
+		return in, none, nf.DropNATTable
+	}
+	return split(out), m, nf.Pass
+}
+
+// portless finds an address for a protocol whose ports, if it has any, stay as they are: one that no other host has for it.
+func (n *NAT) portless(h uint32, in translate.End, vlan uint64, proto uint8) (uint64, bool) {
+	x := &n.pool.hosts[h]
+	if int(x.ports) >= n.o.HostPorts {
+		return 0, false
+	}
+	for i := range n.pool.addresses {
+		out := n.pool.addresses[(int(x.address)+i)%len(n.pool.addresses)]<<16 | uint64(in.Port)
+		if n.mappings.byOut(out, vlan, proto) == none {
+			x.ports++
+			return out, true
+		}
+	}
+	return 0, false
+}
+
+// ended gives back what a session had.
+func (n *NAT) ended(id uint32) {
+	m := n.sessions.Session(id).Tag - 1
+	if m == none {
+		return
+	}
+	if k := &n.mappings.all[m]; k.sessions > 1 {
+		k.sessions--
+		return
+	}
+	n.forget(m)
+}
+
+func (n *NAT) forget(m uint32) {
+	k := n.mappings.all[m]
+	n.mappings.remove(m)
+	n.pool.give(k.host, k.out, portsOf(k.proto))
+}
+
+// Translate implements nf.Translator.
+func (n *NAT) Translate(frame []byte, in *packet.Info, from nf.Side, now int64) bool {
+	if in.Kind != packet.IPv4 {
+		return true
+	}
+	var k translate.Key
+	class := translate.Look(frame, in, from, &k)
+	if class > translate.Error {
+		return true
+	}
+	if id := n.sessions.Find(from, &k, now); id != translate.None {
+		s := n.sessions.Session(id)
+		translate.Write(frame, in, from, class, &s.Keys[from], &s.Keys[from^1])
+	}
+	return true
+}
+
+// StateVersion is that of package translate.
+func (n *NAT) StateVersion() uint16 { return translate.Version }
+
+// AppendEntries appends the sessions that have changed. Mappings, ports and blocks need no state of their own: they follow from them.
+func (n *NAT) AppendEntries(dst []byte, function uint8) []byte {
+	return n.sessions.AppendEntries(dst, function)
+}
+
+// ApplyEntry takes a session over, with its mapping and port.
+func (n *NAT) ApplyEntry(e *state.Entry) error {
+	id, err := n.sessions.Apply(e)
+	if err != nil || id == translate.None {
+		return err
+	}
+	s := n.sessions.Session(id)
+	if s.Keys[0].Kind() != packet.IPv4 {
+		n.sessions.End(id)
+		return translate.ErrEntry
+	}
+	in, out, vlan, proto := s.Keys[0].In(), s.Keys[1].In(), s.Keys[0][5], s.Proto()
+	if f := n.forwardOf(out, proto); f != nil && f.to == in {
+		return nil
+	}
+	m := n.mappings.byIn(joined(in), vlan, proto)
+	switch {
+	case m != none && n.mappings.all[m].out != joined(out), m == none && n.mappings.byOut(joined(out), vlan, proto) != none:
+		return nil // another worker chose otherwise: the session stands for itself
+	case m == none:
+		h := n.pool.hostOf(in.Lo, vlan)
+		if h == none {
+			return nil
+		}
+		if m = n.mappings.add(joined(in), joined(out), vlan, proto, h); m == none {
+			n.pool.leave(h)
+			return nil
+		}
+		n.pool.take(h, joined(out), portsOf(proto))
+	}
+	s.Tag = m + 1
+	n.mappings.all[m].sessions++
+	return nil
+}
+
+// ForgetEntries implements nf.EntryState.
+func (n *NAT) ForgetEntries(moved func(sub uint16) bool) { n.sessions.Forget(moved) }
+
+// Report tells the counters; what the table, the hosts and the pool hold now are gauges.
+func (n *NAT) Report(r *nf.Report) {
+	for name, v := range map[string]int64{
+		"translated": n.c.translated, "passed": n.c.passed, "exhausted": n.c.exhausted, "table_full": n.c.tableFull, "host_limit": n.c.hostLimit,
+		"untranslatable": n.c.untranslatable, "fragments": n.c.fragments, "unsolicited": n.c.unsolicited, "hairpinned": n.c.hairpinned,
+		"forwarded": n.c.forwarded, "expired": n.sessions.Expired, "evicted": n.sessions.Evicted,
+		"sessions": int64(n.sessions.Len()), "mappings": int64(n.mappings.count), "hosts": int64(n.pool.hostCount),
+		"blocks_leased": int64(n.pool.leased), "blocks": int64(len(n.pool.blocks)),
+	} {
+		r.Counters[name] = v
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,10 +12,9 @@ import (
 	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/lambdaworker/nf"
 	"github.com/granule-nf/granule/lambdaworker/nf/nftest"
-	"github.com/granule-nf/granule/lambdaworker/state"
 )
 
-const options = "nat: {addresses: [203.0.113.7], ports: 2000-2999, block: 10, inside: [10.0.0.0/8]}"
+const options = "nat: {addresses: [203.0.113.7], ports: 2000-2999, inside: [10.0.0.0/8]}"
 
 // bench is a NAT and the hosts around it: what it sends on can be answered.
 type bench struct {
@@ -103,7 +103,7 @@ func TestPortsAreReusedTowardsOthers(t *testing.T) {
 		t.Error("two connections to one remote port share a port")
 	}
 	if b.send(nftest.UDP("10.0.0.2:4000", "192.0.2.99:80", "")) != nil {
-		t.Error("a host got a port out of another's block")
+		t.Error("two hosts share a port")
 	}
 	r := nftest.Run(b.p, nil, 1)
 	if r.Count(0, "exhausted") != 2 || r.Count(0, "blocks_leased") != 1 {
@@ -116,7 +116,10 @@ func TestBlocksComeBack(t *testing.T) {
 	if b.send(nftest.UDP("10.0.0.1:4000", "192.0.2.1:80", "")) == nil {
 		t.Fatal("refused")
 	}
-	b.p.Forget(func(*packet.Key) bool { return true })
+	if b.send(nftest.UDP("10.0.0.2:4000", "192.0.2.1:80", "")) != nil {
+		t.Fatal("two hosts have one block")
+	}
+	b.now += 33 * time.Second
 	if b.send(nftest.UDP("10.0.0.2:4000", "192.0.2.1:80", "")) == nil {
 		t.Error("the block did not come back")
 	}
@@ -190,9 +193,10 @@ func TestWhatIsNotTranslated(t *testing.T) {
 		"another host inside":   {nftest.UDP("172.16.0.1:1", "192.0.2.1:2", ""), true},
 		"through, from outside": {nftest.UDP("192.0.2.1:1", "172.16.0.1:2", "").Outside(), true},
 		"unsolicited":           {nftest.TCP("192.0.2.1:1", "203.0.113.7:2000", "S", "").Outside(), false},
-		"fragment":              {nftest.UDP("10.0.0.1:1", "192.0.2.1:2", "12345678").Fragment(0, true), false},
-		"GRE":                   {nftest.IP("10.0.0.1", "192.0.2.1", packet.ProtoGRE, "x"), false},
-		"timestamp request":     {nftest.P{Src: "10.0.0.1", Dst: "192.0.2.1", Proto: packet.ProtoICMP, Type: 13}, false},
+		"a later fragment":      {nftest.UDP("10.0.0.1:1", "192.0.2.1:2", "12345678").Fragment(8, true), false},
+		"AH":                    {nftest.IP("10.0.0.1", "192.0.2.1", packet.ProtoAH, "xxxxxxxxxxxx"), false},
+		"timestamp reply":       {nftest.P{Src: "10.0.0.1", Dst: "192.0.2.1", Proto: packet.ProtoICMP, Type: 14}, false},
+		"a reset of nothing":    {nftest.TCP("10.0.0.1:1", "192.0.2.1:2", "R", ""), false},
 	} {
 		out := b.send(tt.p)
 		if (out != nil) != tt.passes {
@@ -206,9 +210,17 @@ func TestWhatIsNotTranslated(t *testing.T) {
 
 func TestLeaseEvents(t *testing.T) {
 	p := nftest.Stage{NFs: []string{"nat: {addresses: [203.0.113.7], ports: 2000-2999, block: 1000, log_leases: true}"}}.Build(t)
-	r := nftest.Run(p, nftest.Packets(nftest.UDP("10.0.0.1:1", "192.0.2.1:1", ""), nftest.UDP("10.0.0.1:2", "192.0.2.1:1", "")), 2)
-	if len(r.Events) != 1 || !strings.Contains(r.Events[0], `"nat":{"event":"lease","host":"10.0.0.1","address":"203.0.113.7","first_port":2000,"last_port":2999}`) {
-		t.Errorf("events %q, want one lease", r.Events)
+	r := nftest.Run(p, nftest.Packets(nftest.UDP("10.0.0.1:1", "192.0.2.1:1", ""), nftest.UDP("10.0.0.1:2", "192.0.2.1:1", ""), nftest.UDP("10.0.0.2:2", "192.0.2.1:1", "").At(40*time.Second)), 2)
+	var got []string
+	for _, e := range r.Events {
+		if _, after, ok := strings.Cut(e, `"nat":`); ok {
+			got = append(got, strings.TrimSuffix(after, "}"))
+		}
+	}
+	want := []string{`{"event":"lease","host":"10.0.0.1","address":"203.0.113.7","first_port":2000,"last_port":2999}`, `{"event":"release","host":"10.0.0.1","address":"203.0.113.7","first_port":2000,"last_port":2999}`,
+		`{"event":"lease","host":"10.0.0.2","address":"203.0.113.7","first_port":2000,"last_port":2999}`}
+	if !slices.Equal(got, want) {
+		t.Errorf("events %q\nwant %q", got, want)
 	}
 }
 
@@ -262,24 +274,30 @@ func TestChecks(t *testing.T) {
 	if r := nftest.Run(stage.Build(t), capture, 64); r.Count(0, "translated") < 500 {
 		t.Fatalf("the capture is not translated: %v", r.Reports[0].Counters)
 	}
-	nftest.HandOff(t, stage, capture, "blocks_leased", "blocks")
+	nftest.HandOff(t, stage, capture, gauges...)
 	nftest.ZeroAlloc(t, stage, capture)
 	nftest.Malformed(t, stage)
 	nftest.Malformed(t, nftest.Stage{NFs: []string{"nat: {addresses: [203.0.113.7]}"}, Flows: 64})
 }
 
-// However many flows the table pushes out, leases and connections stay in step.
-func TestLeasesFollowConnections(t *testing.T) {
-	n := nftest.Stage{NFs: []string{options}, Flows: 40}
-	p := n.Build(t)
-	var ps []nftest.P
-	for i := range 3000 {
-		ps = append(ps, nftest.UDP(fmt.Sprintf("10.0.%d.%d:%d", i%3, i%7, 1000+i%50), fmt.Sprintf("192.0.2.%d:80", 1+i%9), "").At(time.Duration(i)*time.Second))
-	}
-	nftest.Run(p, nftest.Packets(ps...), 64)
-	p.Forget(func(*packet.Key) bool { return true })
-	if r := nftest.Run(p, nil, 1); r.Count(0, "blocks_leased") != 0 || r.Panics != 0 {
-		t.Errorf("%d blocks are leased by nobody", r.Count(0, "blocks_leased"))
+// Whatever becomes of sessions, ports, blocks and hosts stay in step with them.
+func TestPortsFollowSessions(t *testing.T) {
+	for _, o := range []string{"", ", block: 7", ", deterministic: true, inside: [10.0.0.0/22]", ", host_ports: 5"} {
+		n := nftest.Stage{NFs: []string{"nat: {addresses: [203.0.113.7, 203.0.113.8], ports: 1024-3071, sessions: 40" + o + "}"}}.Build(t)
+		var ps []nftest.P
+		for i := range 3000 {
+			ps = append(ps, nftest.UDP(fmt.Sprintf("10.0.%d.%d:%d", i%3, i%7, 1000+i%50), fmt.Sprintf("192.0.2.%d:80", 1+i%9), "").At(time.Duration(i)*time.Second/2))
+		}
+		ps = append(ps, nftest.UDP("192.0.2.1:1", "203.0.113.7:1024", "").Outside().At(time.Hour))
+		r := nftest.Run(n, nftest.Packets(ps...), 64)
+		if r.Count(0, "translated") < 1000 {
+			t.Errorf("%s: counters %v", o, r.Reports[0].Counters)
+		}
+		for _, gauge := range []string{"sessions", "mappings", "hosts", "blocks_leased"} {
+			if r.Count(0, gauge) != 0 || r.Panics != 0 {
+				t.Errorf("%s: when all have ended %s is %d", o, gauge, r.Count(0, gauge))
+			}
+		}
 	}
 }
 
@@ -287,7 +305,7 @@ func TestOptionsAreChecked(t *testing.T) {
 	for o, want := range map[string]string{
 		"{}": "0 addresses", "{addresses: ['2001:db8::1']}": "no IPv4 address", "{addresses: [1.2.3.4, 1.2.3.4]}": "twice",
 		"{addresses: [1.2.3.4], ports: 5}": `ports is "5"`, "{addresses: [1.2.3.4], ports: 9-5}": "FIRST-LAST", "{addresses: [1.2.3.4], ports: 1-99999}": "FIRST-LAST",
-		"{addresses: [1.2.3.4], ports: 10-19, block: 11}": "1:50: block is 11; expected 1 to 10", "{addresses: [1.2.3.4], leases: 0}": "leases is 0",
+		"{addresses: [1.2.3.4], ports: 10-19, block: 11}": "1:50: block is 11; expected 1 to 10", "{addresses: [1.2.3.4], deterministic: true}": "deterministic needs", "{addresses: [1.2.3.4], timeouts: {udp: 1ms}}": "udp is 1ms", "{addresses: [1.2.3.4], forward: [{port: 0, to: 10.0.0.1}]}": "no port", "{addresses: [1.2.3.4], forward: [{port: 1, to: x}]}": "to is", "{addresses: [1.2.3.4], sessions: 0}": "sessions is 0", "{addresses: [1.2.3.4], leases: 0}": "leases is 0",
 		"{addresses: [1.2.3.4], inside: ['2001:db8::/32']}": "no IPv4 prefix", "{addresses: [x]}": "x",
 	} {
 		_, err := nftest.Stage{NFs: []string{"nat: " + o}}.TryBuild()
@@ -299,18 +317,22 @@ func TestOptionsAreChecked(t *testing.T) {
 
 func TestREADME(t *testing.T) { nftest.README(t, nil) }
 
-func FuzzApplyFlow(f *testing.F) {
-	f.Add([]byte{1, 4, 0xd0, 7, 0, 0, 0, 0, 203, 0, 113, 7}, uint64(1<<12))
-	f.Fuzz(func(t *testing.T, data []byte, low uint64) {
-		p := nftest.Stage{NFs: []string{options}, Flows: 8}.Build(t)
-		_ = p.ApplyDelta(state.Append(nil, &state.Entry{Kind: state.Flow, Version: 1, Key: [6]uint64{0, 0x0a000001, 0, 0xc0000201, low, 0}, Data: data}))
-		r := nftest.Run(p, nftest.Packets(nftest.UDP("10.0.0.1:1", "192.0.2.1:2", "")), 1)
-		p.Forget(func(*packet.Key) bool { return true })
+func FuzzApplyEntry(f *testing.F) {
+	p := nftest.Stage{NFs: []string{options}}.Build(f)
+	_, told := nftest.Replicate(f, p, nftest.Packets(nftest.UDP("10.0.0.1:1", "192.0.2.1:2", "")), 1)
+	f.Add(told)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p := nftest.Stage{NFs: []string{"nat: {addresses: [203.0.113.7], ports: 2000-2009, block: 3, sessions: 4}"}, Flows: 8}.Build(t)
+		_ = p.ApplyDelta(data)
+		r := nftest.Run(p, nftest.Packets(nftest.UDP("10.0.0.1:1", "192.0.2.1:2", ""), nftest.UDP("10.0.0.2:1", "192.0.2.1:2", "").At(time.Hour)), 1)
 		if r.Panics > 0 {
 			t.Fatal(r.Reports[0].Panic)
 		}
 	})
 }
+
+// gauges of the present are not sums over instances; what has ended by time is counted by whoever looks first.
+var gauges = []string{"blocks_leased", "blocks", "sessions", "mappings", "hosts", "expired"}
 
 func BenchmarkNAT(b *testing.B) {
 	var capture []nftest.Packet
