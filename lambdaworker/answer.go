@@ -12,7 +12,7 @@ import (
 func (l *link) answer(sequence uint32, b *nf.Batch) {
 	w := &l.writer
 	w.Begin(l.out, sequence, credit)
-	w.EndState(l.pipeline.AppendDelta(w.BeginState()))
+	w.EndState(l.pipeline.AppendChanges(w.BeginState()))
 	changed := false
 	for i, v := range b.Verdicts {
 		if v == nf.Pass && l.whole {

@@ -176,7 +176,7 @@ type injected struct {
 
 func newHeard() *heard { return &heard{verdicts: map[uint64]uint8{}, rewritten: map[uint64]rewrote{}} }
 
-func (h *heard) State([]byte) {}
+func (h *heard) State([]byte, func(int) (uint64, bool)) {}
 func (h *heard) Verdicts(refs []uint64, v uint8) {
 	for _, r := range refs {
 		h.verdicts[r] = v

@@ -72,7 +72,7 @@ type replica struct {
 	order2 []string
 }
 
-func (r *replica) State(delta []byte) {
+func (r *replica) State(delta []byte, _ func(int) (uint64, bool)) {
 	r.deltas = append(r.deltas, delta...)
 	r.order2 = append(r.order2, "state")
 }

@@ -230,13 +230,13 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 // tally is a Handler that costs nothing.
 type tally struct{ verdicts int }
 
-func (k *tally) State([]byte)                    {}
-func (k *tally) Verdicts(refs []uint64, _ uint8) { k.verdicts += len(refs) }
-func (k *tally) Rewritten(uint64, uint8, []byte) {}
-func (k *tally) Inject(uint64, uint8, []byte)    {}
-func (k *tally) Events([]byte, uint32)           {}
-func (k *tally) Report([]byte)                   {}
-func (k *tally) Draining(int64)                  {}
+func (k *tally) State([]byte, func(int) (uint64, bool)) {}
+func (k *tally) Verdicts(refs []uint64, _ uint8)        { k.verdicts += len(refs) }
+func (k *tally) Rewritten(uint64, uint8, []byte)        {}
+func (k *tally) Inject(uint64, uint8, []byte)           {}
+func (k *tally) Events([]byte, uint32)                  {}
+func (k *tally) Report([]byte)                          {}
+func (k *tally) Draining(int64)                         {}
 
 // BenchmarkWorker is a packet's share of its way to a worker over loopback and back, with two batches under way.
 func BenchmarkWorker(b *testing.B) {

@@ -53,6 +53,7 @@ type Conn struct {
 	entry   wire.Entry
 	scratch [wire.HeaderSize + 16]byte
 	release []byte
+	refOf   func(i int) (ref uint64, ok bool) // asked
 }
 
 // ID is who is at the other end.
@@ -74,13 +75,15 @@ func NewConn(fd int, s *tlsrecord.Session, id ID, window int, credit uint32) *Co
 	if window <= 0 {
 		window = DefaultWindow
 	}
-	return &Conn{
+	c := &Conn{
 		fd: fd, id: id, seal: s.Seal, window: window, credit: int(credit),
 		in:      tlsrecord.NewInbox(s.Open, wire.MaxBatch, readGulp),
 		builder: wire.NewBatchBuilder(),
 		owed:    newOutstanding(maxRefs, maxBatches),
 		out:     make([]byte, 0, outSize),
 	}
+	c.refOf = c.asked
+	return c
 }
 
 // FD returns the socket, for epoll; -1 once closed.

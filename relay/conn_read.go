@@ -11,7 +11,8 @@ import (
 // Rewritten and Inject in the order of packets, then Verdicts: so what a packet needs is there when its verdict comes.
 type Handler interface {
 	// State is the state that the packets of the coming verdicts changed, to be applied before any of them is released.
-	State(delta []byte)
+	// ref names packet i of the batch that they answer.
+	State(delta []byte, ref func(i int) (uint64, bool))
 	// Verdicts answers refs, in the order of Add.
 	Verdicts(refs []uint64, verdict uint8)
 	// Rewritten says what the packet looks like now; what is wire.RewroteHeaders or wire.RewroteWhole.
@@ -135,6 +136,15 @@ func (c *Conn) frame(h Handler, head wire.Header, body []byte) wire.Fault {
 	return wire.FaultNone
 }
 
+// asked returns the reference of packet i of the batch that is being answered, none of whose packets has had its verdict.
+func (c *Conn) asked(i int) (ref uint64, ok bool) {
+	batch := c.owed.oldest()
+	if batch == nil || i < 0 || i >= int(batch.packets) {
+		return 0, false
+	}
+	return c.owed.refs[(c.owed.head+uint32(i))&c.owed.refMask()], true
+}
+
 // answer checks a whole result before any of it is told, so a worker that lies in its last byte has told nothing.
 func (c *Conn) answer(h Handler, head wire.Header, body []byte) wire.Fault {
 	batch := c.owed.oldest()
@@ -146,7 +156,7 @@ func (c *Conn) answer(h Handler, head wire.Header, body []byte) wire.Fault {
 		return fault
 	}
 	if len(r.State) > 0 {
-		h.State(r.State)
+		h.State(r.State, c.refOf)
 	}
 	refs, mask, first := c.owed.refs, c.owed.refMask(), c.owed.head
 	for c.status == OK && r.NextRewritten(&c.entry) {

@@ -94,12 +94,16 @@ type collector struct {
 	told     []string // the calls, by their first letter, and refs of verdicts
 	refs     []uint64
 	verdicts []uint8
+	asked    []uint64 // the first packet of each batch whose state came
 	data     []string
 	closes   bool // the connection, at the first rewritten packet
 	number   int64
 }
 
-func (k *collector) State(d []byte) {
+func (k *collector) State(d []byte, ref func(i int) (uint64, bool)) {
+	if r, ok := ref(0); ok {
+		k.asked = append(k.asked, r)
+	}
 	k.told, k.data = append(k.told, "state"), append(k.data, string(d))
 }
 func (k *collector) Verdicts(refs []uint64, v uint8) {
@@ -131,13 +135,13 @@ func (k *collector) Draining(at int64) { k.told, k.number = append(k.told, "drai
 // counter is a Handler that costs nothing.
 type counter struct{ verdicts int }
 
-func (k *counter) State([]byte)                    {}
-func (k *counter) Verdicts(refs []uint64, _ uint8) { k.verdicts += len(refs) }
-func (k *counter) Rewritten(uint64, uint8, []byte) {}
-func (k *counter) Inject(uint64, uint8, []byte)    {}
-func (k *counter) Events([]byte, uint32)           {}
-func (k *counter) Report([]byte)                   {}
-func (k *counter) Draining(int64)                  {}
+func (k *counter) State([]byte, func(int) (uint64, bool)) {}
+func (k *counter) Verdicts(refs []uint64, _ uint8)        { k.verdicts += len(refs) }
+func (k *counter) Rewritten(uint64, uint8, []byte)        {}
+func (k *counter) Inject(uint64, uint8, []byte)           {}
+func (k *counter) Events([]byte, uint32)                  {}
+func (k *counter) Report([]byte)                          {}
+func (k *counter) Draining(int64)                         {}
 
 func outstandingOf(c *Conn) (refs []uint64) {
 	c.Outstanding(func(r uint64) { refs = append(refs, r) })

@@ -85,7 +85,7 @@ func (w *modelWorker) judge(ref uint64, sub uint16, key [6]uint64) {
 	delta := state.Append(nil, &e)
 	w.refs, w.subs, w.carried = w.refs[1:], w.subs[1:], w.carried[1:]
 	w.answers = append(w.answers, func(h relay.Handler) {
-		h.State(delta)
+		h.State(delta, nil)
 		h.Rewritten(ref, wire.RewroteHeaders, binary.BigEndian.AppendUint64(nil, n)) // over its MAC addresses
 		h.Verdicts([]uint64{ref}, 0)
 	})

@@ -5,7 +5,8 @@ import "strings"
 // Replica is the state that the workers of one stage have, as they have sent it to this shard. It is used by the shard's thread alone.
 type Replica interface {
 	// Apply takes in a change of worker's state, before the packets that caused it leave: of flows only those of sub-flows that it has.
-	Apply(worker uint32, delta []byte, say Say)
+	// parked lends packet i of the batch that they came in, nil if it has gone.
+	Apply(worker uint32, delta []byte, say Say, parked func(i int) []byte)
 	// Copy begins a copy of the state of a sub-flow; nil if none can begin now.
 	Copy(sub uint16) Copy
 	// Knows reports whether there is state of a sub-flow.
@@ -53,7 +54,7 @@ func (s *Shard) replica(pool int) Replica {
 // stateless is the replica of a stage whose workers start empty: their sub-flows are handed off like others, with nothing.
 type stateless struct{}
 
-func (stateless) Apply(uint32, []byte, Say)                                 {}
+func (stateless) Apply(uint32, []byte, Say, func(int) []byte)               {}
 func (stateless) Copy(uint16) Copy                                          { return stateless{} }
 func (stateless) Knows(uint16) bool                                         { return false }
 func (stateless) Legacy(uint32, uint32) Legacy                              { return nothing{} }

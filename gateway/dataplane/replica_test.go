@@ -76,7 +76,7 @@ func (r *rig) judge(l *fakeLink, bytesEach int) {
 		e := state.Entry{Kind: state.Flow, Sub: l.subs[i], Key: keyOf(l.carried[i]), Data: bytes.Repeat([]byte{byte(l.worker)}, bytesEach)}
 		delta = state.Append(delta, &e)
 	}
-	l.answers = append(l.answers, func(h relay.Handler) { h.State(delta) })
+	l.answers = append(l.answers, func(h relay.Handler) { h.State(delta, nil) })
 	l.answer(1000, func(int) uint8 { return 0 })
 	r.turn(1)
 }
@@ -404,7 +404,7 @@ type tellingLink struct {
 func (l *tellingLink) Read(h relay.Handler) relay.Status {
 	l.n++
 	binary.LittleEndian.PutUint16(l.delta[12:], l.n|1) // of the key's first word, which is never 0
-	h.State(l.delta)
+	h.State(l.delta, nil)
 	return l.quietLink.Read(h)
 }
 
@@ -448,7 +448,7 @@ func TestStateOfATakenAwayFunctionStaysAway(t *testing.T) {
 			delta = state.Append(delta, &state.Entry{Kind: state.Flow, NF: nf, Version: 1, Sub: w.subs[0], Key: keyOf(w.carried[0]), Data: []byte{'o', 'l', 'd', nf}})
 		}
 		delta = state.Append(delta, &state.Entry{Kind: state.Shared, NF: 1, Data: []byte("shared of b")})
-		w.answers = append(w.answers, func(h relay.Handler) { h.State(delta) })
+		w.answers = append(w.answers, func(h relay.Handler) { h.State(delta, nil) })
 		w.answer(1, func(int) uint8 { return 0 })
 		r.turn(1)
 		for i, functions := range []string{"a", last} {
@@ -492,7 +492,7 @@ func TestForgedStateReachesNobody(t *testing.T) {
 	for n := range uint64(200_000) { // and flows that are nobody's
 		forged = state.Append(forged, &state.Entry{Kind: state.Flow, Sub: b.subs[0], Key: [6]uint64{n, 1}, Data: []byte{1}})
 	}
-	tell := func() { b.answers = append(b.answers, func(h relay.Handler) { h.State(forged) }); b.poke(); r.turn(1) }
+	tell := func() { b.answers = append(b.answers, func(h relay.Handler) { h.State(forged, nil) }); b.poke(); r.turn(1) }
 	tell()
 	r.judge(a, 10)
 	tell()

@@ -128,7 +128,7 @@ func TestNothingCountsAfterAViolation(t *testing.T) {
 	a.answers = append(a.answers, func(h relay.Handler) {
 		h.Verdicts(refs[:1], 0)
 		h.Inject(refs[1], 0, make([]byte, 60))
-		h.State([]byte("state that can't be read"))
+		h.State([]byte("state that can't be read"), nil)
 		h.Events([]byte("{}\n"), 0)
 		h.Verdicts(refs[1:], 0)
 	})

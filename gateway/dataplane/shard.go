@@ -18,6 +18,9 @@ type Shard struct {
 	hooks Hooks
 	id    int
 
+	answered func(i int) (ref uint64, ok bool) // packet i of the batch whose answer is read
+	parked   func(i int) []byte                // parkedFor
+
 	// Owned by the shard's thread.
 	clock      clock
 	due        due
@@ -64,6 +67,7 @@ func NewShard(id int, cfg Config, q Queue, hooks Hooks) (*Shard, error) {
 	for i := range s.routes {
 		s.routes[i].chain, s.routes[i].space = cfg.Stages[i].Chain, &s.space
 	}
+	s.parked = s.parkedFor
 	var err error
 	if s.poller, err = newPoller(); err != nil {
 		return nil, err

@@ -9,11 +9,25 @@ import (
 // The methods of this file are relay.Handler: they are called with what a worker says, while its connection is read.
 
 // State implements relay.Handler: the delta reaches the replica before any packet that it speaks of leaves.
-func (s *Shard) State(delta []byte) {
+func (s *Shard) State(delta []byte, ref func(i int) (uint64, bool)) {
 	c := s.conns.answering()
 	if c.violation == "" {
-		s.replica(c.pool).Apply(c.worker, delta, &s.routes[c.pool])
+		s.answered = ref
+		s.replica(c.pool).Apply(c.worker, delta, &s.routes[c.pool], s.parked)
 	}
+}
+
+// parkedFor lends packet i of the batch that is being answered, as its worker was sent it; nil if it has been resolved without.
+func (s *Shard) parkedFor(i int) []byte {
+	ref, ok := s.answered(i)
+	if !ok {
+		return nil
+	}
+	at, ok := s.asked(ref)
+	if !ok {
+		return nil
+	}
+	return s.slots.frames[at].Data
 }
 
 // asked returns the slot that ref names, if the worker whose answers are handled is still the one that is asked about it.

@@ -114,7 +114,7 @@ func TestAgainstModel(t *testing.T) {
 					}
 					delta = state.Append(delta, &e)
 				}
-				r.Apply(1, delta, all)
+				r.Apply(1, delta, all, nil)
 				sub := rng.IntN(subs)
 				c, h := copies[sub], &heirs[sub]
 				switch {
@@ -179,11 +179,11 @@ func TestOnlyWhoHasASubFlowIsHeard(t *testing.T) {
 	entry := func(kind state.Kind, sub uint16, data string) []byte {
 		return state.Append(nil, &state.Entry{Kind: kind, Sub: sub, Key: [6]uint64{uint64(sub)}, Data: []byte(data)})
 	}
-	r.Apply(1, entry(state.Flow, 1, "mine"), has)
-	r.Apply(2, entry(state.Flow, 1, "forged"), has)
-	r.Apply(2, entry(state.Gone, 1, ""), has)
-	r.Apply(2, entry(state.Flow, SubFlows, "nowhere"), has)
-	r.Apply(2, state.Append(nil, &state.Entry{Kind: state.Gone, Sub: 2, Key: [6]uint64{1}}), has) // its own sub-flow, another's flow
+	r.Apply(1, entry(state.Flow, 1, "mine"), has, nil)
+	r.Apply(2, entry(state.Flow, 1, "forged"), has, nil)
+	r.Apply(2, entry(state.Gone, 1, ""), has, nil)
+	r.Apply(2, entry(state.Flow, SubFlows, "nowhere"), has, nil)
+	r.Apply(2, state.Append(nil, &state.Entry{Kind: state.Gone, Sub: 2, Key: [6]uint64{1}}), has, nil) // its own sub-flow, another's flow
 	flows, _ := exported(t, r, 1, 0, 0)
 	if len(flows) != 1 || string(flows[id{[6]uint64{1}, 0}]) != "mine" || r.Stats().Refused != 3 {
 		t.Errorf("%v is known after forgeries, and %d were refused; expected the first worker's word, and 3", flows, r.Stats().Refused)
@@ -195,7 +195,7 @@ func TestFlowsStayInTheirSubFlow(t *testing.T) {
 	for _, forgedFirst := range []bool{false, true} {
 		r, _ := New(Config{Bytes: MinBytes})
 		say := func(worker, flow uint64, data string) {
-			r.Apply(uint32(worker), state.Append(nil, &state.Entry{Kind: state.Flow, Sub: uint16(worker), Key: [6]uint64{flow}, Data: []byte(data)}), byNumber{})
+			r.Apply(uint32(worker), state.Append(nil, &state.Entry{Kind: state.Flow, Sub: uint16(worker), Key: [6]uint64{flow}, Data: []byte(data)}), byNumber{}, nil)
 		}
 		if forgedFirst {
 			say(2, 1, "forged")
@@ -222,7 +222,7 @@ func TestFlowsStayInTheirSubFlow(t *testing.T) {
 func TestQuota(t *testing.T) {
 	r, _ := New(Config{Bytes: MinBytes})
 	say := func(worker uint16, flow uint64) {
-		r.Apply(uint32(worker), state.Append(nil, &state.Entry{Kind: state.Flow, Sub: worker, Key: [6]uint64{flow}, Data: []byte{1}}), byNumber{})
+		r.Apply(uint32(worker), state.Append(nil, &state.Entry{Kind: state.Flow, Sub: worker, Key: [6]uint64{flow}, Data: []byte{1}}), byNumber{}, nil)
 	}
 	const honest = 200
 	for n := range uint64(honest) {
@@ -249,13 +249,13 @@ func TestQuota(t *testing.T) {
 func TestSharedReachesOneSuccessorOnce(t *testing.T) {
 	r, _ := New(Config{Bytes: MinBytes})
 	for _, d := range []string{"a", "b"} {
-		r.Apply(1, state.Append(nil, &state.Entry{Kind: state.Shared, Data: []byte(d)}), all)
+		r.Apply(1, state.Append(nil, &state.Entry{Kind: state.Shared, Data: []byte(d)}), all, nil)
 	}
-	r.Apply(2, state.Append(nil, &state.Entry{Kind: state.Shared, Data: []byte("other")}), all)
+	r.Apply(2, state.Append(nil, &state.Entry{Kind: state.Shared, Data: []byte("other")}), all, nil)
 	if _, got := exported(t, r, 0, 1, 3); !slices.Equal(got, []string{"a", "b"}) {
 		t.Errorf("the first heir is told %q, want a b", got)
 	}
-	r.Apply(3, state.Append(nil, &state.Entry{Kind: state.Shared, Data: []byte("c")}), all)
+	r.Apply(3, state.Append(nil, &state.Entry{Kind: state.Shared, Data: []byte("c")}), all, nil)
 	if _, got := exported(t, r, 0, 1, 4); len(got) != 0 {
 		t.Errorf("a second heir is told %q", got)
 	}
@@ -273,7 +273,7 @@ func TestKeep(t *testing.T) {
 			d = state.Append(d, &state.Entry{Kind: state.Flow, NF: nf, Key: [6]uint64{7}, Data: []byte(who)})
 			d = state.Append(d, &state.Entry{Kind: state.Shared, NF: nf, Data: []byte(who + string('0'+nf))})
 		}
-		r.Apply(1, d, all)
+		r.Apply(1, d, all, nil)
 	}
 	tell("a")
 	r.Keep(1)
@@ -298,7 +298,7 @@ func TestSharedIsGivenUpWhileItIsTold(t *testing.T) {
 		data := make([]byte, 1000)
 		binary.LittleEndian.PutUint32(data, n)
 		n++
-		r.Apply(worker, state.Append(nil, &state.Entry{Kind: state.Shared, Data: data}), all)
+		r.Apply(worker, state.Append(nil, &state.Entry{Kind: state.Shared, Data: data}), all, nil)
 	}
 	for range 400 {
 		tell(1)
@@ -331,7 +331,7 @@ func TestForget(t *testing.T) {
 	r, _ := New(Config{Bytes: MinBytes})
 	tell := func(flow uint64, data string) {
 		d := state.Append(nil, &state.Entry{Kind: state.Flow, Key: [6]uint64{flow}, Data: []byte(data)})
-		r.Apply(1, state.Append(d, &state.Entry{Kind: state.Shared, Data: []byte(data)}), all)
+		r.Apply(1, state.Append(d, &state.Entry{Kind: state.Shared, Data: []byte(data)}), all, nil)
 	}
 	for i := range uint64(2000) {
 		tell(i, "x")
@@ -352,12 +352,12 @@ func TestNoAllocation(t *testing.T) {
 	n := uint64(0)
 	delta := state.Append(nil, &state.Entry{Kind: state.Flow, Key: [6]uint64{1}, Data: make([]byte, 100)})
 	delta = state.Append(delta, &state.Entry{Kind: state.Shared, Data: make([]byte, 30)})
-	r.Apply(1, delta, all)
+	r.Apply(1, delta, all, nil)
 	buf := make([]byte, 0, PartBytes)
 	if a := testing.AllocsPerRun(5000, func() {
 		n++
 		delta[12], delta[13] = byte(n), byte(n>>8)
-		r.Apply(1, delta, all)
+		r.Apply(1, delta, all, nil)
 		if n%100 == 0 {
 			c := r.Copy(0)
 			buf = c.Next(buf[:0], PartBytes)

@@ -9,6 +9,12 @@
 //
 // A successor is given state by sub-flow (copy.go).
 //
+// # Patches
+//
+// Workers that answer batch for batch send of a state what has changed (state.Patch): fields, and where bytes of the batch's packets
+// were added, which of them. So a packet that is kept for its acknowledgement does not travel twice. From time to time a state
+// comes whole, so one that was lost here is there again.
+//
 // # Shared state
 //
 // What a function keeps across flows (counters, buckets of limits) comes as deltas that only the function can merge. They are
@@ -43,7 +49,7 @@ type Config struct {
 type Stats struct {
 	Bytes   uint64 // in use: records with their places in the index, blocks, deltas of shared state
 	Entries uint64 // of flows, one a function
-	Evicted uint64 // entries given up for room, of flows and of shared state
+	Evicted uint64 // entries given up for room, of flows and of shared state, or because a patch did not fit them
 	Damaged uint64 // deltas that could not be read to their end
 	Refused uint64 // entries of flows that their worker has no say in
 }
@@ -60,6 +66,8 @@ type Replica struct {
 	since     [maxFunctions]uint64 // place from which on a function's deltas of shared state count
 	damaged   uint64
 	entry     state.Entry // of the delta at hand
+	last      []byte      // the state that a patch is for
+	patched   []byte      // and what it makes of it
 }
 
 // New makes an empty replica.
@@ -104,8 +112,8 @@ type Say = interface {
 }
 
 // Apply takes in a delta that worker told. Of flows only those count that are in a sub-flow that it holds, and it changes what is known of
-// no other. It allocates nothing.
-func (r *Replica) Apply(worker uint32, delta []byte, say Say) {
+// no other. parked lends packet i of the batch that the delta came with, nil if it has gone. Apply allocates nothing.
+func (r *Replica) Apply(worker uint32, delta []byte, say Say, parked func(i int) []byte) {
 	in, e := state.Read(delta), &r.entry
 	for at := 0; in.Next(e); at = in.Offset() {
 		switch {
@@ -118,6 +126,9 @@ func (r *Replica) Apply(worker uint32, delta []byte, say Say) {
 		case e.Kind == state.Gone:
 			r.gone(e)
 		case int(e.NF) < r.functions:
+			if e.Kind == state.Change && !r.change(e, worker, say, parked) {
+				r.evicted++
+			}
 			r.put(e, worker, say)
 		}
 	}

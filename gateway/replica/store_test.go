@@ -23,7 +23,7 @@ func TestFlowsOfOneShardDoNotCluster(t *testing.T) {
 		}
 		for n := uint64(0); r.live < len(r.records); n++ {
 			if flowhash.Of(&[6]uint64{0, n, 0, 7}, seed)%subFlows%shards == 0 {
-				r.Apply(1, told(n), all)
+				r.Apply(1, told(n), all, nil)
 			}
 		}
 		sum := 0
@@ -50,17 +50,17 @@ func TestOldestIsEvictedFirst(t *testing.T) {
 	}
 	full := uint64(len(r.records))
 	for n := range full {
-		r.Apply(1, told(n), all)
+		r.Apply(1, told(n), all, nil)
 	}
 	if r.Stats().Evicted != 0 {
 		t.Fatalf("%d evicted with room for all", r.Stats().Evicted)
 	}
-	r.Apply(1, told(1), all) // told again: no longer among the oldest
+	r.Apply(1, told(1), all, nil) // told again: no longer among the oldest
 	for i, victim := range []uint64{0, 2, 3} {
 		if !known(victim) {
 			t.Fatalf("flow %d went before its turn", victim)
 		}
-		r.Apply(1, told(full+uint64(i)), all)
+		r.Apply(1, told(full+uint64(i)), all, nil)
 		if known(victim) || !known(1) || !known(4) || !known(full-1) || !known(full+uint64(i)) {
 			t.Fatalf("the %d. flow too many: want flow %d to go for it, and no other", i+1, victim)
 		}

@@ -11,7 +11,18 @@ import (
 // AppendDelta appends what the last batch changed, in the form of package state: flows forgotten, flows whose state
 // changed, deltas of shared state. It is called at most once a batch, after Run and before Start. What it gives must reach the
 // replica before the batch's packets leave.
-func (p *Pipeline) AppendDelta(dst []byte) []byte {
+func (p *Pipeline) AppendDelta(dst []byte) []byte { return p.appendDelta(dst, false) }
+
+// AppendChanges is AppendDelta for a replica that has had all that AppendChanges gave, and has the packets of the batch as they came: of
+// states that it knows it gives patches. It is called for each batch, or for none.
+func (p *Pipeline) AppendChanges(dst []byte) []byte {
+	if p.patches == nil {
+		p.newPatches()
+	}
+	return p.appendDelta(dst, true)
+}
+
+func (p *Pipeline) appendDelta(dst []byte, patch bool) []byte {
 	for i := range p.gone {
 		dst = state.Append(dst, &state.Entry{Kind: state.Gone, Sub: p.gone[i].sub, Key: p.gone[i].key})
 	}
@@ -21,12 +32,13 @@ func (p *Pipeline) AppendDelta(dst []byte) []byte {
 			d := &p.dirty[i]
 			for _, flow := range d.flows {
 				if p.flows.Used(flow) { // or it was pushed out by one that a function made
-					dst = p.appendFlow(dst, i, s, flow, true)
+					dst = p.appendFlow(dst, i, s, flow, true, patch)
 				}
 			}
 			for _, flow := range p.refresh {
 				if p.flows.Used(flow) && d.stamp[flow] != d.epoch {
-					dst = p.appendFlow(dst, i, s, flow, false)
+					p.unsent(flow)
+					dst = p.appendFlow(dst, i, s, flow, false, false)
 				}
 			}
 		}
@@ -40,14 +52,14 @@ func (p *Pipeline) AppendDelta(dst []byte) []byte {
 	if len(p.dirty) > len(p.nfs) {
 		for _, flow := range p.dirty[len(p.nfs)].flows {
 			if p.flows.Used(flow) {
-				dst = p.appendFlow(dst, recorderNF, p.recorder, flow, true)
+				dst = p.appendFlow(dst, recorderNF, p.recorder, flow, true, false)
 			}
 		}
 	}
 	return dst
 }
 
-func (p *Pipeline) appendFlow(dst []byte, i int, s FlowState, flow uint32, empty bool) []byte {
+func (p *Pipeline) appendFlow(dst []byte, i int, s FlowState, flow uint32, empty, patch bool) []byte {
 	e := state.Entry{Kind: state.Flow, NF: uint8(i), Version: s.StateVersion(), Sub: p.subs[flow], Key: *p.flows.Key(flow), Seen: p.flows.Seen(flow)}
 	start := len(dst)
 	dst = state.Begin(dst, &e)
@@ -55,6 +67,9 @@ func (p *Pipeline) appendFlow(dst []byte, i int, s FlowState, flow uint32, empty
 	dst = s.AppendFlow(dst, flow)
 	if len(dst) == data && !empty {
 		return dst[:start]
+	}
+	if patch {
+		return p.patch(dst, start, data, i, flow, &e)
 	}
 	return state.End(dst, start, data)
 }
@@ -99,6 +114,9 @@ func (p *Pipeline) applyEntry(e *state.Entry) error {
 			p.delete(flow)
 		}
 		return nil
+	}
+	if e.Kind == state.Change {
+		return errors.New("a patch of a flow's state, which only a replica can apply")
 	}
 	if e.NF == recorderNF {
 		if p.recorder == nil {

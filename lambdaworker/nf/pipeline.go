@@ -34,6 +34,9 @@ type Pipeline struct {
 	spare      int // handles that no confirmed flow has, so that what is dropped pushes nobody out
 	confirmers []Confirmer
 
+	sent    []sent // one per NF, once patches are made
+	patches *patches
+
 	sub    uint16      // of packets that are added
 	subs   []uint16    // by flow: its sub-flow
 	moved  []bool      // by flow: it was imported, and has had no packet since
@@ -189,6 +192,7 @@ func (p *Pipeline) forget(flow uint32) {
 		}
 		p.recorder.ForgetFlow(flow)
 	}
+	p.unsent(flow)
 	for _, f := range p.nfs {
 		if s, ok := f.(FlowState); ok {
 			s.ForgetFlow(flow)

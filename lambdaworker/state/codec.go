@@ -28,6 +28,7 @@ const (
 	Flow   Kind = 1 // a function's state of a flow; no data where it has none any more
 	Shared Kind = 2 // a function's delta of state across flows
 	Gone   Kind = 3 // a flow that the worker forgot: all functions' state of it; nf, version and data mean nothing
+	Change Kind = 4 // what makes a function's state of a flow of the last one that was sent: see Patch
 )
 
 const headSize = 8
@@ -119,7 +120,7 @@ func (r *Reader) Next(e *Entry) bool {
 		return r.fail("%d bytes left, an entry has at least %d", len(b), headSize)
 	}
 	kind := Kind(b[0] & 15)
-	if b[0]>>4 != format || kind < Flow || kind > Gone {
+	if b[0]>>4 != format || kind < Flow || kind > Change {
 		return r.fail("entry starts with %#02x", b[0])
 	}
 	*e = Entry{Kind: kind, NF: b[1], Version: binary.LittleEndian.Uint16(b[2:])}

@@ -50,7 +50,7 @@ func (c Chain) Talk(t testing.TB, steps []Step, handOff int) (left [][]byte, r R
 				i = len(stages) - 1 - n
 			}
 			var one Result
-			one.feed(stages[i], []Packet{k}, at, 1, func() { replicas[i].apply(t, stages[i].AppendDelta(nil)) })
+			one.feed(stages[i], []Packet{k}, at, 1, func(came []Packet) { replicas[i].apply(t, stages[i].AppendChanges(nil), came) })
 			r.Events, r.Lost = append(r.Events, one.Events...), r.Lost+one.Lost
 			o.Verdict, o.Injected = one.Packets[0].Verdict, append(o.Injected, one.Packets[0].Injected...)
 			if o.Verdict != nf.Pass {

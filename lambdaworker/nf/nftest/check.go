@@ -47,7 +47,7 @@ func ZeroAlloc(t *testing.T, s Stage, capture []Packet) {
 	feeder := newFeeder(capture)
 	delta := make([]byte, 0, 1<<20)
 	run := func() {
-		feeder.run(p, func(*nf.Batch) { delta = p.AppendDelta(delta[:0]) })
+		feeder.run(p, func(*nf.Batch) { delta = p.AppendChanges(delta[:0]) })
 	}
 	for range 3 {
 		run()

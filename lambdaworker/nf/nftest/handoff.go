@@ -38,7 +38,7 @@ func HandOff(t *testing.T, s Stage, capture []Packet, except ...string) {
 func Replicate(t testing.TB, p *nf.Pipeline, capture []Packet, batch int) (r Result, state []byte) {
 	t.Helper()
 	replica := newReplica()
-	r.feed(p, capture, 0, batch, func() { replica.apply(t, p.AppendDelta(nil)) })
+	r.feed(p, capture, 0, batch, func(came []Packet) { replica.apply(t, p.AppendChanges(nil), came) })
 	r.Reports, r.Panics = p.Reports(), p.Panics()
 	return r, replica.bytes()
 }
@@ -60,7 +60,7 @@ func handOff(t testing.TB, s Stage, capture []Packet, k int) (r Result) {
 	replica := newReplica()
 	for at := 0; ; at += k {
 		end := min(at+k, len(capture))
-		r.feed(p, capture[at:end], at, 16, func() { replica.apply(t, p.AppendDelta(nil)) })
+		r.feed(p, capture[at:end], at, 16, func(came []Packet) { replica.apply(t, p.AppendChanges(nil), came) })
 		r.Panics += p.Panics()
 		if end == len(capture) {
 			break
@@ -125,7 +125,7 @@ type replica struct {
 
 func newReplica() *replica { return &replica{flows: map[[6]uint64]map[uint8][]byte{}} }
 
-func (r *replica) apply(t testing.TB, delta []byte) {
+func (r *replica) apply(t testing.TB, delta []byte, came []Packet) {
 	t.Helper()
 	rd := state.Read(delta)
 	var e state.Entry
@@ -142,6 +142,16 @@ func (r *replica) apply(t testing.TB, delta []byte) {
 				r.order = append(r.order, e.Key)
 			}
 			r.flows[e.Key][e.NF] = raw
+		case state.Change:
+			var last state.Entry
+			rd := state.Read(r.flows[e.Key][e.NF])
+			rd.Next(&last)
+			next, ok := state.Patch(nil, last.Data, e.Data, func(i int) []byte { return came[i].Data })
+			if !ok {
+				t.Fatalf("a patch of %d bytes does not fit the %d bytes of state that were sent before", len(e.Data), len(last.Data))
+			}
+			e.Kind, e.Data = state.Flow, next
+			r.flows[e.Key][e.NF] = state.Append(nil, &e)
 		}
 	}
 	if rd.Err() != nil {

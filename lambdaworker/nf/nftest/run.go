@@ -76,9 +76,11 @@ func Run(p *nf.Pipeline, capture []Packet, batch int) Result {
 	return r
 }
 
-// feed runs capture, whose first packet has the number first+1, and calls after, if not nil, after each batch.
-func (r *Result) feed(p *nf.Pipeline, capture []Packet, first, batch int, after func()) {
+// feed runs capture, whose first packet has the number first+1, and calls after, if not nil, after each batch with its
+// packets as they came.
+func (r *Result) feed(p *nf.Pipeline, capture []Packet, first, batch int, after func(came []Packet)) {
 	b := p.Start()
+	at := 0
 	flush := func() {
 		if len(b.Packets) == 0 {
 			return
@@ -86,7 +88,8 @@ func (r *Result) feed(p *nf.Pipeline, capture []Packet, first, batch int, after 
 		b = p.Run()
 		r.take(b)
 		if after != nil {
-			after()
+			after(capture[at : at+len(b.Packets)])
+			at += len(b.Packets)
 		}
 		b = p.Start()
 	}
