@@ -492,7 +492,11 @@ func TestForgedStateReachesNobody(t *testing.T) {
 	for n := range uint64(200_000) { // and flows that are nobody's
 		forged = state.Append(forged, &state.Entry{Kind: state.Flow, Sub: b.subs[0], Key: [6]uint64{n, 1}, Data: []byte{1}})
 	}
-	tell := func() { b.answers = append(b.answers, func(h relay.Handler) { h.State(forged, nil) }); b.poke(); r.turn(1) }
+	tell := func() {
+		b.answers = append(b.answers, func(h relay.Handler) { h.State(forged, nil) })
+		b.poke()
+		r.turn(1)
+	}
 	tell()
 	r.judge(a, 10)
 	tell()
