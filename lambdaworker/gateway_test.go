@@ -195,6 +195,7 @@ func (h *heard) Inject(ref uint64, side uint8, frame []byte) {
 }
 func (h *heard) Events(lines []byte, _ uint32) { h.events = append(h.events, string(lines)) }
 func (h *heard) Report(json []byte)            { h.reports = append(h.reports, string(json)) }
+func (h *heard) Load(wire.Load)                {}
 func (h *heard) Draining(deadline int64)       { h.draining = deadline }
 
 // until drives c as a shard would, one thread under poll, until done says so or the connection has ended.

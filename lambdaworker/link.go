@@ -41,6 +41,9 @@ type link struct {
 	answered int       // packets in out
 	quiet    time.Time // since when the gateway has said nothing; zero if it did since the last look
 
+	since  time.Time     // it serves
+	waited time.Duration // for the gateway, of that time
+
 	state    []byte // parts of an import that is not complete
 	imported uint64 // bytes
 	refused  uint64 // imports of which a function refused something
@@ -70,6 +73,7 @@ func (l *link) leave() { l.leaving.Store(true) }
 
 // serve answers batches until the connection ends.
 func (l *link) serve() {
+	l.since = time.Now()
 	l.frames() // the first batches may have come with the Welcome
 	for l.reason == "" && l.flush() {
 		if l.retired {

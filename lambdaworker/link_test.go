@@ -236,6 +236,7 @@ func (k *tally) Rewritten(uint64, uint8, []byte)        {}
 func (k *tally) Inject(uint64, uint8, []byte)           {}
 func (k *tally) Events([]byte, uint32)                  {}
 func (k *tally) Report([]byte)                          {}
+func (k *tally) Load(wire.Load)                         {}
 func (k *tally) Draining(int64)                         {}
 
 // BenchmarkWorker is a packet's share of its way to a worker over loopback and back, with two batches under way.

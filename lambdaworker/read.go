@@ -20,7 +20,9 @@ func (l *link) read() {
 		l.end(ReasonDeadline, "")
 		return
 	}
+	from := time.Now()
 	n, errno := l.conn.read(l.in.Space())
+	l.waited += time.Since(from)
 	switch {
 	case n > 0:
 		l.quiet = time.Time{}

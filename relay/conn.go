@@ -120,6 +120,14 @@ func (c *Conn) Tick(now int64) { c.now = now }
 // LastHeard returns the Tick at which bytes last came from the worker.
 func (c *Conn) LastHeard() int64 { return c.heard }
 
+// OldestUnanswered returns the Tick at which the oldest batch without an answer was begun; 0 if there is none.
+func (c *Conn) OldestUnanswered() int64 {
+	if b := c.owed.oldest(); b != nil {
+		return b.oldest
+	}
+	return 0
+}
+
 // LastPong returns the number in the newest Ping that the worker has answered; 0 if it has answered none.
 func (c *Conn) LastPong() int64 { return c.pong }
 

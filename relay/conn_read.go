@@ -23,6 +23,8 @@ type Handler interface {
 	Events(lines []byte, lost uint32)
 	// Report is the worker's counters, as asked for by RequestReport.
 	Report(json []byte)
+	// Load is how busy the worker has been.
+	Load(l wire.Load)
 	// Draining says when the worker will be gone, ns since the Unix epoch.
 	Draining(deadline int64)
 }
@@ -107,6 +109,12 @@ func (c *Conn) frame(h Handler, head wire.Header, body []byte) wire.Fault {
 		return fault
 	case wire.TypeReport:
 		h.Report(body)
+	case wire.TypeLoad:
+		l, fault := wire.ParseLoad(body)
+		if fault == wire.FaultNone {
+			h.Load(l)
+		}
+		return fault
 	case wire.TypePing:
 		t, fault := wire.ParseTime(body)
 		if fault == wire.FaultNone {

@@ -130,6 +130,8 @@ func (k *collector) Events(d []byte, lost uint32) {
 func (k *collector) Report(d []byte) {
 	k.told, k.data = append(k.told, "report"), append(k.data, string(d))
 }
+func (k *collector) Load(wire.Load)    {}
+func (k *counter) Load(wire.Load)      {}
 func (k *collector) Draining(at int64) { k.told, k.number = append(k.told, "draining"), at }
 
 // counter is a Handler that costs nothing.

@@ -80,7 +80,7 @@ func New(cfg settings.Gateway, log *slog.Logger) (_ *Appliance, err error) {
 	a.starter = a.workers.starter
 	cfg.Workers.Conns = len(a.shards)
 	cfg.Workers.Pools = cfg.Plan.StageNames()
-	if a.coord, err = coordinator.New(cfg.Workers, a.starter(cfg.Plan), shardSet(a.shards), log); err != nil {
+	if a.coord, err = coordinator.New(cfg.Workers, a.starter(cfg.Plan), newShardSet(a.shards), log); err != nil {
 		return nil, err
 	}
 	return a, nil

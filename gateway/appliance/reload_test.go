@@ -56,7 +56,7 @@ func newReloading(t *testing.T, yaml string, args ...string) *reloading {
 		return nil
 	}
 	cfg.Workers.Pools = cfg.Plan.StageNames()
-	if a.coord, err = coordinator.New(cfg.Workers, start, shardSet(nil), slog.New(slog.DiscardHandler)); err != nil {
+	if a.coord, err = coordinator.New(cfg.Workers, start, newShardSet(nil), slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	a.starter = func(*settings.Plan) coordinator.Start { return start }

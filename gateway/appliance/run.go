@@ -90,7 +90,7 @@ func (a *Appliance) Run(ctx context.Context) error {
 	go func() { a.running.Wait(); close(done) }()
 	select {
 	case <-a.coord.Ready():
-		a.log.Info("ready", "workers", a.cfg.Workers.Seats*len(a.cfg.Plan.Stages), "shards", len(a.shards))
+		a.log.Info("ready", "stages", len(a.cfg.Plan.Stages), "shards", len(a.shards))
 	case <-done:
 	case <-ctx.Done():
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/granule-nf/granule/gateway/console"
@@ -18,10 +19,11 @@ func (a *Appliance) newShards(cfg dataplane.Config, queues []dataplane.Queue) er
 	}
 	hooks := dataplane.Hooks{
 		Beat: a.wire.beat,
-		Lost: func(shard int, w uint32, _ int, why string) {
+		Lost: func(shard int, w uint32, _ int, judged bool, why string) {
 			a.reports.forget(shard, w)
-			a.coord.Lost(w, why)
+			a.coord.Lost(w, judged, why)
 		},
+		Released: func(_ int, w uint32) { a.coord.Released(w) },
 		Draining: func(_ int, w uint32, _ int64) { a.coord.Draining(w) },
 		Events:   func(shard int, lines []byte, lost uint32) { lanes[shard].Add(lines, lost) },
 		Report:   a.reports.keep,
@@ -53,18 +55,52 @@ func (a *Appliance) newShards(cfg dataplane.Config, queues []dataplane.Queue) er
 }
 
 // shardSet is all shards as the coordinator sees them.
-type shardSet []*dataplane.Shard
+type shardSet struct {
+	shards   []*dataplane.Shard
+	measures *measures
+}
+
+func newShardSet(shards []*dataplane.Shard) shardSet {
+	return shardSet{shards, &measures{of: make([]dataplane.Measure, len(shards))}}
+}
 
 // Place implements coordinator.Shards.
 func (ss shardSet) Place(p *dataplane.Placement) {
-	for _, s := range ss {
+	for _, s := range ss.shards {
 		s.Place(p)
+	}
+}
+
+// measures are what the shards write what they have counted to, at the coordinator's request.
+type measures struct {
+	of    []dataplane.Measure
+	asked atomic.Bool // and not all have answered
+}
+
+// Measure implements coordinator.Shards. While a shard has not answered the last call, nothing is asked.
+func (ss shardSet) Measure(done func([]dataplane.Measure)) {
+	m := ss.measures
+	if !m.asked.CompareAndSwap(false, true) {
+		return
+	}
+	var left atomic.Int64
+	left.Store(int64(len(ss.shards)))
+	answered := func() {
+		if left.Add(-1) == 0 {
+			done(m.of)
+			m.asked.Store(false)
+		}
+	}
+	for i, s := range ss.shards {
+		if !s.Measure(&m.of[i], answered) {
+			answered()
+		}
 	}
 }
 
 // Disconnect implements coordinator.Shards.
 func (ss shardSet) Disconnect(worker uint32, why string) {
-	for _, s := range ss {
+	for _, s := range ss.shards {
 		s.Disconnect(worker, why)
 	}
 }

@@ -51,6 +51,7 @@ func (a *Appliance) Status() *console.Status {
 	}
 	if a.coord != nil {
 		s.Workers, s.Fleet, s.NotReady = a.coord.Status()
+		s.Stages = a.coord.Stages()
 		s.Degraded = append(s.Degraded, a.coord.Degraded()...)
 		s.Configuration = a.config.status(a.coord.Rollout())
 		for _, why := range s.Configuration.Refused {

@@ -50,6 +50,7 @@ type CompiledStage struct {
 	Bundle   nf.Bundle    // with every file that was read: what a worker of the stage is handed
 	Pipeline *nf.Pipeline // this process's own instance of it
 	Needs    nf.Needs
+	Workers  Workers
 	Memory   int64       // bytes that the instance holds before it saw a packet; 0 unless measured
 	Warnings nf.Problems // of the stage's functions
 }
@@ -107,7 +108,7 @@ func (c *Config) chain(ch Chain, o Options) (Compiled, nf.Problems) {
 func (c *Config) stage(ch Chain, i int, o Options) (CompiledStage, nf.Problems) {
 	functions := ch.Stages[i].Functions
 	s := CompiledStage{Bundle: nf.Bundle{Chain: ch.Name, Stage: i, Seed: seedOf(o.Seed, ch.Name), Flows: o.Flows, Idle: o.Idle, NFs: functions, Files: map[string][]byte{}}}
-	s.Bundle.Fails = o.Fails
+	s.Bundle.Fails, s.Workers = o.Fails, ch.Stages[i].Workers
 	if ch.Fails != nil {
 		s.Bundle.Fails = *ch.Fails
 	}

@@ -37,8 +37,9 @@ type Stage struct {
 
 // Workers are the bounds between which a stage is scaled.
 type Workers struct {
-	Min, Max int  // 0: not said
-	Standby  *int // that have joined and wait, beside those; nil: not said
+	Min     *int // nil: not said
+	Max     int  // 0: not said
+	Standby *int // that have joined and wait, beside those; nil: not said
 }
 
 // Key is a top-level key with a plain value or a list of plain values.

@@ -74,7 +74,6 @@ var stageKeys = []string{"functions", "workers", "memory", "fallback"}
 
 // notYet are keys of a stage that are read and checked, but that nothing obeys so far: whoever writes one must hear of it.
 var notYet = map[string]string{
-	"workers":  "every stage has as many as the settings `workers` and `standby` say; set those for the whole gateway and take it out here",
 	"memory":   "every worker has what the setting `worker-memory` says; set that for the whole gateway and take it out here",
 	"fallback": "workers start where the setting `lambda` says, and nowhere else; take it out",
 }
@@ -85,15 +84,16 @@ func (r *reader) workers(p pair, w *Workers) {
 	if !ok {
 		return
 	}
+	var most pair
 	for _, p := range ps {
 		switch p.name {
 		case "min":
-			w.Min, _ = r.number(p, "workers: min", 1)
-		case "max":
-			w.Max, ok = r.number(p, "workers: max", 1)
-			if ok && w.Max < w.Min {
-				r.problem(first(p.value), "workers: max is %d, below min, which is %d; expected at least as many", w.Max, w.Min)
+			if n, ok := r.number(p, "workers: min", 0); ok {
+				w.Min = &n
 			}
+		case "max":
+			w.Max, _ = r.number(p, "workers: max", 1)
+			most = p
 		case "standby":
 			if n, ok := r.number(p, "workers: standby", 0); ok {
 				w.Standby = &n
@@ -102,6 +102,9 @@ func (r *reader) workers(p pair, w *Workers) {
 			keys := []string{"min", "max", "standby"}
 			r.problem(p.key, "unknown key %q in workers; expected one of %s%s", p.name, strings.Join(keys, ", "), meant(p.name, keys))
 		}
+	}
+	if w.Min != nil && w.Max != 0 && w.Max < *w.Min {
+		r.problem(first(most.value), "workers: max is %d, below min, which is %d; expected at least as many", w.Max, *w.Min)
 	}
 }
 

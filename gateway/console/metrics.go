@@ -112,6 +112,11 @@ func families(reasons, refusals []string) []metric {
 			emit(float64(s.Fleet.Late), "late")
 			emit(float64(s.Fleet.Lost), "lost")
 		}),
+		family(gauge, "stage_workers_wanted", "Workers that a stage is to have for its load, those standing by not among them.", []string{"stage"}, stages(func(s *coordinator.Stage) float64 { return float64(s.Wanted) })),
+		family(gauge, "stage_workers_active", "Workers of a stage that have sub-flows.", []string{"stage"}, stages(func(s *coordinator.Stage) float64 { return float64(s.Active) })),
+		family(gauge, "stage_load", "Workers that a stage's load would keep busy all the time.", []string{"stage"}, stages(func(s *coordinator.Stage) float64 { return s.Load })),
+		family(gauge, "stage_waiting_packets", "Packets of a stage for which there is no worker.", []string{"stage"}, stages(func(s *coordinator.Stage) float64 { return float64(s.Waiting) })),
+		family(gauge, "worker_utilisation_max_ratio", "Load of a stage's busiest worker by what it can carry.", []string{"stage"}, busiest),
 		family(counter, "hand_offs_total", "Assignments that passed from one worker to another.", nil, one(func(s *Status) float64 { return float64(s.Fleet.HandOffs) })),
 		family(counter, "refused_connections_total", "Worker connections refused or broken off, by reason.", []string{"reason"}, func(s *Status, emit func(float64, ...string)) {
 			for _, r := range refusals {
@@ -188,4 +193,25 @@ func ProblemNames() []string {
 		names[i] = packet.Problem(i).String()
 	}
 	return names
+}
+
+// stages reads a value of each stage.
+func stages(value func(*coordinator.Stage) float64) func(*Status, func(float64, ...string)) {
+	return func(s *Status, emit func(float64, ...string)) {
+		for i := range s.Stages {
+			emit(value(&s.Stages[i]), s.Stages[i].Name)
+		}
+	}
+}
+
+func busiest(s *Status, emit func(float64, ...string)) {
+	for i := range s.Stages {
+		most := 0.0
+		for _, w := range s.Workers {
+			if w.Stage == s.Stages[i].Name {
+				most = max(most, w.Utilisation)
+			}
+		}
+		emit(most, s.Stages[i].Name)
+	}
 }

@@ -25,6 +25,7 @@ type Status struct {
 	Ports    map[string]ingress.PortStats `json:"ports"`    // by side
 	Attached map[string]any               `json:"attached"` // how each port is attached, by side
 	Workers  []coordinator.Worker         `json:"workers"`
+	Stages   []coordinator.Stage          `json:"stages,omitempty"`
 	Fleet    coordinator.Counters         `json:"fleet"`
 	Refused  map[string]uint64            `json:"refused"` // worker connections refused, by reason
 	Events   EventCounters                `json:"events"`

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/granule-nf/granule/gateway/coordinator/placer"
 	"github.com/granule-nf/granule/gateway/dataplane"
 )
 
@@ -17,6 +18,9 @@ type Shards interface {
 	Place(p *dataplane.Placement)
 	// Disconnect ends a worker's connections on all shards.
 	Disconnect(worker uint32, why string)
+	// Measure has every shard write what it has counted to a Measure, and calls done with them when all have, or those that still run.
+	// They are borrowed until the next call.
+	Measure(done func([]dataplane.Measure))
 }
 
 // Start invokes worker for pool, and returns when its invocation has ended: nil if it came to its end, ErrThrottled if the
@@ -31,19 +35,22 @@ var (
 
 // Config is what a coordinator works from.
 type Config struct {
-	Pools       []string      // names of the stages
-	Seats       int           // workers a pool that share its sub-flows
-	Standby     int           // workers a pool that have joined and wait for a seat
-	Conns       int           // connections a worker: one a shard
-	Lifetime    time.Duration // the platform's limit for an invocation
-	JoinTimeout time.Duration // a worker that has not joined by then is given up
-	BackoffMin  time.Duration // after a failed start
+	Pools       []string                 // names of the stages
+	Seats       int                      // workers a pool that share its sub-flows, where Scale does not say
+	Standby     int                      // workers a pool that have joined and wait, where Scale does not say
+	Scale       map[string]placer.Limits // of pools that say it themselves, by name
+	Target      float64                  // utilisation that workers are scaled and relieved for
+	Bandwidth   float64                  // bytes a second that the platform gives a worker; 0: not known to be limited
+	Conns       int                      // connections a worker: one a shard
+	Lifetime    time.Duration            // the platform's limit for an invocation
+	JoinTimeout time.Duration            // a worker that has not joined by then is given up
+	BackoffMin  time.Duration            // after a failed start
 	BackoffMax  time.Duration
 }
 
 // Defaults returns the settings of a gateway that nobody tuned.
 func Defaults() Config {
-	return Config{Seats: 1, Standby: 1, Conns: 1, Lifetime: 15 * time.Minute, JoinTimeout: 30 * time.Second,
+	return Config{Seats: 1, Standby: 1, Conns: 1, Target: 0.7, Lifetime: 15 * time.Minute, JoinTimeout: 30 * time.Second,
 		BackoffMin: 100 * time.Millisecond, BackoffMax: 10 * time.Second}
 }
 
@@ -54,15 +61,30 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("workers: %d; 1 to %d are possible", c.Seats, dataplane.SubFlows)
 	case c.Standby < 0:
 		return fmt.Errorf("standby: %d; 0 or more is expected", c.Standby)
-	case 2*max(len(c.Pools), 1)*(c.Seats+min(c.Standby, dataplane.MaxWorkers)) > dataplane.MaxWorkers:
-		return fmt.Errorf("workers: %d, and standby: %d; for %d stages that is %d workers, and as many more while a configuration is rolled out or all are replaced at once; a shard can be connected to %d: choose at most %d a stage, standby included, or fewer stages",
-			c.Seats, c.Standby, max(len(c.Pools), 1), max(len(c.Pools), 1)*(c.Seats+min(c.Standby, dataplane.MaxWorkers)), dataplane.MaxWorkers, dataplane.MaxWorkers/2/max(len(c.Pools), 1))
+	case c.Target <= 0 || c.Target > 1:
+		return fmt.Errorf("target utilisation: %v; more than 0 and at most 1 is expected", c.Target)
 	case c.Conns < 1:
 		return fmt.Errorf("connections a worker: %d; at least one is expected", c.Conns)
 	case c.JoinTimeout <= 0:
 		return fmt.Errorf("worker-join: %v; a time above 0 is expected", c.JoinTimeout)
 	case c.Lifetime < time.Second:
 		return fmt.Errorf("worker-lifetime: %v; at least 1s is expected", c.Lifetime)
+	}
+	all := 0
+	pools := c.Pools
+	if len(pools) == 0 {
+		pools = []string{""}
+	}
+	for _, name := range pools {
+		l := c.limitsOf(name)
+		if l.Min < 0 || l.Max < max(l.Min, 1) || l.Standby < 0 {
+			return fmt.Errorf("workers of stage %s: min %d, max %d, standby %d; expected 0 <= min <= max, at least 1 for max, and 0 or more for standby", name, l.Min, l.Max, l.Standby)
+		}
+		all += min(l.Max, dataplane.MaxWorkers) + min(l.Standby, dataplane.MaxWorkers)
+	}
+	if 2*all > dataplane.MaxWorkers {
+		return fmt.Errorf("workers: %d, and standby: %d; for %d stages that is %d workers at most, and as many more while a configuration is rolled out or all are replaced at once; a shard can be connected to %d: choose at most %d a stage, standby included, or fewer stages",
+			c.Seats, c.Standby, len(pools), all, dataplane.MaxWorkers, dataplane.MaxWorkers/2/len(pools))
 	}
 	return nil
 }
@@ -84,10 +106,11 @@ type Coordinator struct {
 	version uint64
 	ready   chan struct{}
 	isReady bool
-	running *Generation // whose workers have the seats
+	running *Generation // whose workers have the sub-flows
 	next    *rollout    // of the one that is to follow it; nil if there is none
 	failed  Rollout     // Failed, Why and GivenUp
-	since   time.Time   // when running was seated
+	since   time.Time   // when running got them
+	meter   meter
 
 	// Shared with status.
 	mu       sync.Mutex
@@ -96,20 +119,32 @@ type Coordinator struct {
 	reasons  []string
 	degraded []string
 	rollout  Rollout
+	stages   []Stage
 }
 
+// pool is a stage.
 type pool struct {
 	name    string
-	seats   []uint32 // worker on each seat, 0 for none
-	taken   []bool   // seats on which a worker has sat
-	starts  backOff
+	limits  placer.Limits
+	scaler  placer.Scaler
+	active  int // workers that are to have sub-flows
+	standby int // and to stand by
+	starts  placer.Starts
 	stopped string // why nothing is started any more
+	had     bool   // it has had as many active workers as it wants once
+
+	loads   []float64 // of the sub-flows, in workers' worth
+	waiting int       // packets for which there is no worker
+	placed  []uint32  // worker of each sub-flow
+	stale   bool      // the active workers, or their loads, have changed since it was placed
 }
 
-// backOff is when a pool may start workers again.
-type backOff struct {
-	fails   int // rounds of starts that failed, since the last worker that proved itself
-	retryAt time.Time
+// limitsOf is between what the pool is scaled.
+func (c *Config) limitsOf(pool string) placer.Limits {
+	if l, ok := c.Scale[pool]; ok {
+		return l
+	}
+	return placer.Limits{Min: c.Seats, Max: c.Seats, Standby: c.Standby}
 }
 
 // New makes a coordinator; Run must be called.
@@ -120,7 +155,9 @@ func New(cfg Config, start Start, shards Shards, log *slog.Logger) (*Coordinator
 	c := &Coordinator{cfg: cfg, shards: shards, log: log, inbox: newInbox(), workers: map[uint32]*worker{}, ready: make(chan struct{}),
 		running: &Generation{Number: 1, Start: start}, since: time.Now()}
 	for _, name := range cfg.Pools {
-		c.pools = append(c.pools, pool{name: name, seats: make([]uint32, cfg.Seats), taken: make([]bool, cfg.Seats)})
+		l := cfg.limitsOf(name)
+		c.pools = append(c.pools, pool{name: name, limits: l, active: max(l.Min, min(l.Max, 1)), standby: l.Standby, starts: c.newStarts(), scaler: placer.Scaler{Hold: placer.DefaultHold},
+			loads: make([]float64, dataplane.SubFlows), placed: make([]uint32, dataplane.SubFlows)})
 	}
 	// Invocations outlive Run until the shards have drained: whoever stops the gateway stops the service last.
 	c.ctx, c.end = context.WithCancel(context.Background())
@@ -132,6 +169,8 @@ func New(cfg Config, start Start, shards Shards, log *slog.Logger) (*Coordinator
 func (c *Coordinator) Run(ctx context.Context) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
+	measure := time.NewTicker(measureEvery)
+	defer measure.Stop()
 	c.review()
 	for {
 		select {
@@ -140,6 +179,9 @@ func (c *Coordinator) Run(ctx context.Context) {
 				f()
 			}
 		case <-tick.C:
+		case <-measure.C:
+			c.shards.Measure(func(m []dataplane.Measure) { c.inbox.post(func() { c.measured(m) }) })
+			continue
 		case <-ctx.Done():
 			return
 		}
@@ -153,20 +195,38 @@ func (c *Coordinator) Wait() { c.wg.Wait() }
 // Abandon ends the calls that wait for invocations: after Run, for those that run where the gateway can't end them.
 func (c *Coordinator) Abandon() { c.end() }
 
-// Ready is closed when every seat of every pool has had a worker.
+// Ready is closed when every pool has had as many workers as it is to begin with.
 func (c *Coordinator) Ready() <-chan struct{} { return c.ready }
 
 // Joined tells that a worker's connection to one shard has joined. The shard has it already.
 func (c *Coordinator) Joined(id uint32) { c.inbox.post(func() { c.joined(id) }) }
 
-// Lost tells that a worker's connection to a shard has ended.
-func (c *Coordinator) Lost(id uint32, why string) { c.inbox.post(func() { c.lost(id, why) }) }
+// Lost tells that a worker's connection to a shard has ended, and whether it had judged packets.
+func (c *Coordinator) Lost(id uint32, judged bool, why string) {
+	c.inbox.post(func() {
+		if w := c.workers[id]; w != nil && judged {
+			w.judged = true
+		}
+		c.lost(id, why)
+	})
+}
+
+// Released tells that a shard has handed off all sub-flows of a worker that was to have none any more.
+func (c *Coordinator) Released(id uint32) {
+	c.inbox.post(func() {
+		if w := c.workers[id]; w != nil && w.state == Leaving {
+			if w.released++; w.released >= c.cfg.Conns {
+				c.retire(w, "its sub-flows have been handed off")
+			}
+		}
+	})
+}
 
 // Draining tells that a worker announced its end.
 func (c *Coordinator) Draining(id uint32) {
 	c.inbox.post(func() {
-		if w := c.workers[id]; w != nil && !w.proven && w.state != Gone && w.state != Draining { // its successor may do the same
-			c.backOff(c.startsOf(w))
+		if w := c.workers[id]; w != nil && w.state != Gone && w.state != Draining && w.state != Leaving && !w.hasProved(time.Now(), c.cfg.BackoffMax) {
+			c.startsOf(w).Failed(time.Now()) // its successor may do the same
 		}
 		c.draining(id, "it announced its end")
 	})
@@ -196,20 +256,24 @@ func (c *Coordinator) lost(id uint32, why string) {
 	}
 	c.log.Warn("worker lost", "worker", id, "stage", c.pools[w.pool].name, "state", w.state.String(), "reason", why)
 	c.count(func(n *Counters) { n.Lost++ })
-	if !w.proven {
-		c.backOff(c.startsOf(w))
-	}
+	c.endedEarly(w)
 	c.retire(w, why)
+}
+
+// endedEarly counts for or against starts that w has gone before its time.
+func (c *Coordinator) endedEarly(w *worker) {
+	if now := time.Now(); w.hasProved(now, c.cfg.BackoffMax) {
+		c.startsOf(w).Lost()
+	} else {
+		c.startsOf(w).Failed(now)
+	}
 }
 
 // retire takes a worker out of everything.
 func (c *Coordinator) retire(w *worker, why string) {
 	c.shards.Disconnect(w.id, why)
 	w.state = Gone
-	if w.seat >= 0 {
-		c.pools[w.pool].seats[w.seat] = 0
-		w.seat = -1
-	}
+	c.pools[w.pool].stale = true
 	if w.returned {
 		delete(c.workers, w.id)
 	}
@@ -217,7 +281,7 @@ func (c *Coordinator) retire(w *worker, why string) {
 
 func (c *Coordinator) draining(id uint32, why string) {
 	w := c.workers[id]
-	if w == nil || w.state == Gone || w.state == Draining {
+	if w == nil || w.state == Gone || w.state == Draining || w.state == Leaving {
 		return
 	}
 	c.log.Info("worker draining", "worker", id, "stage", c.pools[w.pool].name, "reason", why)
@@ -260,23 +324,16 @@ func (c *Coordinator) returned(id uint32, err error) {
 	if err != nil && !early { // its connections have ended with it, and that may be told later
 		c.count(func(n *Counters) { n.Lost++ })
 	}
-	if !w.proven {
-		c.backOff(c.startsOf(w))
+	if early {
+		c.startsOf(w).Failed(time.Now())
+	} else if w.state != Leaving {
+		c.endedEarly(w)
 	}
 	c.retire(w, "its invocation ended")
 }
 
-// backOff waits twice as long after each start that failed in a row. Failures of workers that were started together are one.
-func (c *Coordinator) backOff(b *backOff) {
-	if time.Now().Before(b.retryAt) {
-		return
-	}
-	d := c.cfg.BackoffMin << min(b.fails, 20)
-	if d > c.cfg.BackoffMax || d <= 0 {
-		d = c.cfg.BackoffMax
-	}
-	b.fails++
-	b.retryAt = time.Now().Add(d)
+func (c *Coordinator) newStarts() placer.Starts {
+	return placer.Starts{Min: c.cfg.BackoffMin, Max: c.cfg.BackoffMax}
 }
 
 func (c *Coordinator) count(f func(*Counters)) {

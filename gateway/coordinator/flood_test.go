@@ -21,7 +21,7 @@ func TestNoEventIsLostInAFlood(t *testing.T) {
 			for range 5000 {
 				w.c.Draining(99)
 			}
-			w.c.Lost(1, "eof")
+			w.c.Lost(1, false, "eof")
 			w.c.mu.Unlock()
 			time.Sleep(time.Second)
 			if seats := w.seats(); seats[1] != 0 {
@@ -74,6 +74,7 @@ func TestAbandon(t *testing.T) {
 func TestCrashLoopBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newCloud(t, nil)
+		w.idle = true
 		w.run(func() {
 			for range 6000 {
 				time.Sleep(10 * time.Millisecond)
@@ -126,7 +127,7 @@ func TestJoinedTooLate(t *testing.T) {
 		w.run(func() {
 			time.Sleep(time.Second)
 			w.c.Joined(1)
-			w.c.Lost(1, "eof")
+			w.c.Lost(1, false, "eof")
 			time.Sleep(time.Millisecond)
 			w.mu.Lock()
 			w.ended[1] = false

@@ -1,10 +1,10 @@
 package coordinator
 
 import (
-	"fmt"
 	"sort"
 	"time"
 
+	"github.com/granule-nf/granule/gateway/coordinator/placer"
 	"github.com/granule-nf/granule/gateway/dataplane"
 )
 
@@ -12,16 +12,18 @@ import (
 func (c *Coordinator) review() {
 	now := time.Now()
 	c.expire(now)
-	leaving, changed := c.turnOver(now)
+	retired, changed := c.turnOver(now)
 	for i := range c.pools {
-		gone, any := c.seat(i)
-		leaving, changed = append(leaving, gone...), changed || any
+		c.choose(i, now)
+	}
+	for i := range c.pools {
+		changed = c.place(i) || changed
 	}
 	if changed {
 		c.publish()
 	}
-	for _, w := range leaving { // a shard that adopts a placement ends its connection; one that skipped its placement does not
-		c.retire(w, "another is assigned in its place")
+	for _, w := range retired {
+		c.retire(w, "another configuration runs")
 	}
 	for i := range c.pools {
 		c.fill(i, now)
@@ -29,111 +31,158 @@ func (c *Coordinator) review() {
 	c.tell()
 }
 
-// expire gives up workers that do not join, and has those replaced whose lifetime nears its end.
+// leaveLimit is how long a worker's sub-flows may take to be handed off before it is disconnected all the same.
+const leaveLimit = 10 * time.Second
+
+// expire gives up workers that do not join, or do not get rid of their sub-flows, and has those replaced whose lifetime nears its end.
 func (c *Coordinator) expire(now time.Time) {
 	for _, w := range c.sorted() {
-		if !w.proven && (w.state == Standby || w.state == Active) && now.Sub(w.joined) > c.cfg.BackoffMax {
+		if !w.proven && (w.state == Standby || w.state == Active) && w.hasProved(now, c.cfg.BackoffMax) {
 			w.proven = true
-			c.startsOf(w).fails = 0
+			c.startsOf(w).Proved()
 		}
 		switch {
 		case w.state == Invoked && now.Sub(w.invoked) > c.cfg.JoinTimeout:
 			c.count(func(n *Counters) { n.Late++ })
 			c.log.Warn("worker did not join in time", "worker", w.id, "stage", c.pools[w.pool].name, "limit", c.cfg.JoinTimeout)
-			c.backOff(c.startsOf(w))
+			c.startsOf(w).Failed(now)
 			c.retire(w, "it did not join in time")
+		case w.state == Leaving && now.Sub(w.left) > leaveLimit:
+			c.retire(w, "its sub-flows could not be handed off in time")
 		case (w.state == Active || w.state == Standby) && now.After(w.deadline):
 			c.draining(w.id, "its lifetime nears its end")
 		}
 	}
 }
 
-// seat gives empty seats, and seats of workers that drain, to workers standing by. It reports whether any changed, and
-// who has lost one.
-func (c *Coordinator) seat(i int) (leaving []*worker, changed bool) {
+// of returns the workers of pool i and the running generation in these states, those that live longest first.
+func (c *Coordinator) of(i int, states ...State) []*worker {
+	var ws []*worker
+	for _, w := range c.workers {
+		for _, s := range states {
+			if w.pool == i && w.of == c.running && w.state == s {
+				ws = append(ws, w)
+			}
+		}
+	}
+	sort.Slice(ws, func(a, b int) bool {
+		if !ws[a].deadline.Equal(ws[b].deadline) {
+			return ws[a].deadline.After(ws[b].deadline)
+		}
+		return ws[a].id < ws[b].id
+	})
+	return ws
+}
+
+// choose decides which workers of pool i have sub-flows: as many as it is to have, of those that there are. One that drains goes on until
+// another can have its place.
+func (c *Coordinator) choose(i int, now time.Time) {
 	p := &c.pools[i]
-	for s, id := range p.seats {
-		old := c.workers[id]
-		if old != nil && old.state == Active {
-			continue
+	active, draining := c.of(i, Active), c.of(i, Draining)
+	for _, w := range c.of(i, Standby) {
+		if len(active) >= p.active {
+			break
 		}
-		next := c.standby(i)
-		if next == nil {
-			return leaving, changed
-		}
-		p.seats[s] = next.id
-		next.state, next.seat = Active, s
-		changed = true
-		if old != nil { // it drains
-			old.seat = -1
-			leaving = append(leaving, old)
-		}
-		if p.taken[s] {
+		w.state, w.active = Active, true
+		active = append(active, w)
+		p.stale = true
+		if p.had {
 			c.count(func(n *Counters) { n.HandOffs++ })
 		}
-		p.taken[s] = true
-		c.log.Info("worker assigned", "worker", next.id, "stage", p.name, "assignment", s)
+		c.log.Info("worker active", "worker", w.id, "stage", p.name)
 	}
-	return leaving, changed
+	p.had = p.had || p.active > 0 && len(active) >= p.active
+	for len(active) > p.active { // those that end first
+		w := active[len(active)-1]
+		active = active[:len(active)-1]
+		c.leave(w, now, "its stage has more workers than it needs")
+	}
+	for n := len(draining); n > 0 && len(active)+n > p.active; n-- { // those that end first
+		c.leave(draining[n-1], now, "another has its place")
+	}
 }
 
-// standby returns the worker of pool i and the running generation that has stood by longest.
-func (c *Coordinator) standby(i int) *worker {
-	var best *worker
-	for _, w := range c.workers {
-		if w.pool == i && w.of == c.running && w.state == Standby && (best == nil || w.id < best.id) {
-			best = w
-		}
-	}
-	return best
+// leave has the sub-flows of w handed off.
+func (c *Coordinator) leave(w *worker, now time.Time, why string) {
+	c.log.Info("worker leaving", "worker", w.id, "stage", c.pools[w.pool].name, "reason", why)
+	w.state, w.left = Leaving, now
+	c.pools[w.pool].stale = true
 }
 
-// publish tells the shards who sits where.
+// place places the sub-flows of pool i, if something has changed, and reports whether any has another worker than before.
+func (c *Coordinator) place(i int) bool {
+	p := &c.pools[i]
+	if !p.stale {
+		return false
+	}
+	p.stale = false
+	problem := placer.Problem{Loads: p.loads, Present: p.placed, Target: c.cfg.Target}
+	for _, w := range c.of(i, Active, Draining) {
+		problem.Workers = append(problem.Workers, placer.Worker{ID: w.id, Capacity: w.load.share(), Deadline: w.deadline.UnixNano()})
+	}
+	placed := make([]uint32, len(p.placed))
+	placer.Place(&problem, placed)
+	changed := false
+	for sub := range placed {
+		changed = changed || placed[sub] != p.placed[sub]
+	}
+	p.placed = placed
+	return changed
+}
+
+// publish tells the shards who has what.
 func (c *Coordinator) publish() {
 	c.version++
 	pl := &dataplane.Placement{Version: c.version, Pools: make([]dataplane.Pool, len(c.pools)), Layout: c.running.Layout}
-	full := true
 	for i := range c.pools {
-		for sub := range pl.Pools[i] {
-			pl.Pools[i][sub] = c.pools[i].seats[sub%len(c.pools[i].seats)]
-		}
-		for _, id := range c.pools[i].seats {
-			full = full && id != 0
-		}
+		copy(pl.Pools[i][:], c.pools[i].placed)
 	}
 	c.shards.Place(pl)
-	if full && !c.isReady {
-		c.isReady = true
-		close(c.ready)
-	}
 }
 
-// fill starts as many workers as pool i lacks: of the running generation seats and standby, of the next one seats.
+// fill starts as many workers as pool i lacks: of the running generation those that it is to have and standby, of the next one those that it
+// is to have.
 func (c *Coordinator) fill(i int, now time.Time) {
 	p := &c.pools[i]
 	if p.stopped == "" {
-		c.invoke(i, c.running, c.cfg.Seats+c.cfg.Standby, &p.starts, now)
+		c.invoke(i, c.running, p.active+p.standby, &p.starts, now)
 	}
 	if c.next != nil {
-		c.invoke(i, &c.next.Generation, c.cfg.Seats, &c.next.starts[i], now)
+		c.invoke(i, &c.next.Generation, max(p.active, 1), &c.next.starts[i], now)
+	}
+	c.spare(i, now)
+}
+
+// spare lets workers go that stand by and are more than that takes, those that end first.
+func (c *Coordinator) spare(i int, now time.Time) {
+	p := &c.pools[i]
+	there := c.of(i, Standby, Active)
+	standby := c.of(i, Standby)
+	for n := len(there) - p.active - p.standby; n > 0 && len(standby) > 0; n-- {
+		w := standby[len(standby)-1]
+		standby = standby[:len(standby)-1]
+		c.retire(w, "its stage has more workers than it needs")
 	}
 }
 
 // invoke starts workers of g for pool i until there are want.
-func (c *Coordinator) invoke(i int, g *Generation, want int, starts *backOff, now time.Time) {
-	if now.Before(starts.retryAt) {
-		return
-	}
+func (c *Coordinator) invoke(i int, g *Generation, want int, starts *placer.Starts, now time.Time) {
 	have := 0
 	for _, w := range c.workers {
 		if w.pool == i && w.of == g && (w.state == Invoked || w.state == Standby || w.state == Active) {
 			have++
 		}
 	}
-	for ; have < want; have++ {
+	if have >= want {
+		starts.Unneeded()
+		return
+	}
+	n := starts.Allowed(now, want-have)
+	starts.Started(n)
+	for range n {
 		c.nextID++
 		id := c.nextID
-		c.workers[id] = &worker{id: id, of: g, pool: i, seat: -1, invoked: now, deadline: now.Add(c.life(id))}
+		c.workers[id] = &worker{id: id, of: g, pool: i, invoked: now, deadline: now.Add(c.life(id))}
 		c.count(func(n *Counters) { n.Invoked++ })
 		c.wg.Go(func() {
 			err := g.Start(c.ctx, id, i)
@@ -155,63 +204,4 @@ func (c *Coordinator) sorted() []*worker {
 	}
 	sort.Slice(ws, func(i, j int) bool { return ws[i].id < ws[j].id })
 	return ws
-}
-
-// tell publishes what status shows.
-func (c *Coordinator) tell() {
-	var list []Worker
-	standing := make([]int, len(c.pools))
-	for _, w := range c.sorted() {
-		if w.state == Standby && w.of == c.running {
-			standing[w.pool]++
-		}
-		list = append(list, Worker{ID: w.id, Of: w.of.Number, Pool: w.pool, Stage: c.pools[w.pool].name, State: w.state.String(), Seat: w.seat,
-			Since: w.invoked, Joined: w.joined, Ends: w.deadline})
-	}
-	var reasons, degraded []string
-	for i := range c.pools {
-		p := &c.pools[i]
-		empty := 0
-		for _, id := range p.seats {
-			if id == 0 {
-				empty++
-			}
-		}
-		if empty > 0 {
-			reasons = append(reasons, fmt.Sprintf("stage %s: %d of %d assignments have no worker", p.name, empty, len(p.seats)))
-		}
-		if p.stopped != "" {
-			why := fmt.Sprintf("stage %s: no workers are started until the gateway is restarted, or a changed configuration rolled out: %s", p.name, p.stopped)
-			if empty > 0 {
-				reasons = append(reasons, why)
-			} else {
-				degraded = append(degraded, why)
-			}
-		}
-		if n := standing[i]; n < c.cfg.Standby && empty == 0 {
-			degraded = append(degraded, fmt.Sprintf("stage %s: %d of %d workers stand by", p.name, n, c.cfg.Standby))
-		}
-	}
-	r := c.failed
-	r.Running, r.Since = c.running.Number, c.since
-	if c.next != nil {
-		r.Rolling = c.next.Number
-	}
-	c.mu.Lock()
-	c.list, c.reasons, c.degraded, c.rollout = list, reasons, degraded, r
-	c.mu.Unlock()
-}
-
-// Status returns the workers in the order of their numbers, the counters, and why the gateway is not ready, if it is not.
-func (c *Coordinator) Status() (workers []Worker, n Counters, notReady []string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return append([]Worker(nil), c.list...), c.counters, append([]string(nil), c.reasons...)
-}
-
-// Degraded returns what is not as it should be though every seat has a worker.
-func (c *Coordinator) Degraded() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return append([]string(nil), c.degraded...)
 }

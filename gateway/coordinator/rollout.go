@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/granule-nf/granule/gateway/coordinator/placer"
 	"github.com/granule-nf/granule/gateway/dataplane"
 )
 
@@ -12,7 +13,8 @@ import (
 type Generation struct {
 	Number uint64 // above those of all before; the one that New was given is 1
 	Start  Start
-	Layout *dataplane.Layout // nil: the one that the shards were made with
+	Layout *dataplane.Layout        // nil: the one that the shards were made with
+	Scale  map[string]placer.Limits // as in Config, from when it runs; nil: that of Config
 }
 
 // rollout is a generation whose workers are gathering. The one that runs keeps its workers, standby and replacements, until every
@@ -20,8 +22,8 @@ type Generation struct {
 // to the new ones. So no worker runs two generations, and a generation that can't start changes nothing.
 type rollout struct {
 	Generation
-	by     time.Time // when it is given up
-	starts []backOff // one a pool: those of the running generation must not suffer
+	by     time.Time       // when it is given up
+	starts []placer.Starts // one a pool: those of the running generation must not suffer
 }
 
 // rollLimit is how many times the time to join a generation has until all its seats can be taken.
@@ -51,7 +53,10 @@ func (c *Coordinator) roll(g Generation) {
 	if c.next != nil {
 		c.dismiss(&c.next.Generation, "a newer configuration was read")
 	}
-	c.next = &rollout{Generation: g, by: time.Now().Add(rollLimit * c.cfg.JoinTimeout), starts: make([]backOff, len(c.pools))}
+	c.next = &rollout{Generation: g, by: time.Now().Add(rollLimit * c.cfg.JoinTimeout), starts: make([]placer.Starts, len(c.pools))}
+	for i := range c.next.starts {
+		c.next.starts[i] = c.newStarts()
+	}
 	c.log.Info("configuration is rolled out", "generation", g.Number, "running", c.running.Number)
 }
 
@@ -86,9 +91,10 @@ func (c *Coordinator) turnOver(now time.Time) (leaving []*worker, changed bool) 
 				there++
 			}
 		}
-		if there < c.cfg.Seats {
+		want := max(c.pools[i].active, 1)
+		if there < want {
 			if now.After(c.next.by) {
-				c.giveUp(fmt.Sprintf("stage %s: %d of %d workers joined within %v", c.pools[i].name, there, c.cfg.Seats, rollLimit*c.cfg.JoinTimeout))
+				c.giveUp(fmt.Sprintf("stage %s: %d of %d workers joined within %v", c.pools[i].name, there, want, rollLimit*c.cfg.JoinTimeout))
 			}
 			return nil, false
 		}
@@ -96,13 +102,16 @@ func (c *Coordinator) turnOver(now time.Time) (leaving []*worker, changed bool) 
 	c.running, c.since, c.failed = &c.next.Generation, now, Rollout{GivenUp: c.failed.GivenUp}
 	for i := range c.pools {
 		p := &c.pools[i]
-		clear(p.seats)
-		p.starts, p.stopped = c.next.starts[i], ""
+		if c.next.Scale != nil {
+			c.cfg.Scale = c.next.Scale
+			p.limits = c.cfg.limitsOf(p.name)
+		}
+		p.starts, p.stopped, p.stale = c.next.starts[i], "", true
 	}
 	c.next = nil
 	for _, w := range c.sorted() {
 		if w.of != c.running && w.state != Gone {
-			w.seat = -1
+			w.state = Leaving
 			leaving = append(leaving, w)
 		}
 	}
@@ -111,7 +120,7 @@ func (c *Coordinator) turnOver(now time.Time) (leaving []*worker, changed bool) 
 }
 
 // startsOf returns what holds back starts of w's pool and generation.
-func (c *Coordinator) startsOf(w *worker) *backOff {
+func (c *Coordinator) startsOf(w *worker) *placer.Starts {
 	if c.next != nil && w.of == &c.next.Generation {
 		return &c.next.starts[w.pool]
 	}

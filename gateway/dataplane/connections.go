@@ -1,5 +1,7 @@
 package dataplane
 
+import "github.com/granule-nf/granule/relay/wire"
+
 // MaxWorkers is how many workers a shard is connected to at most, over all stages: those that have sub-flows, those that stand by,
 // and for the time of a hand-off their successors.
 const MaxWorkers = 256
@@ -38,6 +40,9 @@ type conn struct {
 	draining bool // has announced its end
 	retired  bool // the placement has it no more: that it is ended says nothing about the packets it has
 	empty    bool // and none of its sub-flows is with it
+
+	load     wire.Load // as it said last
+	answered uint64    // packets that it has judged
 
 	heard   int64 // when it said something, as of the last request for a report
 	unheard int   // requests since then

@@ -65,7 +65,7 @@ func (s *Shard) connect(link Link, pool int) {
 	}
 	worker := link.Worker()
 	link.Close()
-	s.hooks.Lost(s.id, worker, pool, "the shard has no room for another connection")
+	s.hooks.Lost(s.id, worker, pool, false, "the shard has no room for another connection")
 }
 
 // Disconnect ends the connection to a worker, if there is one.

@@ -6,6 +6,13 @@ import (
 	"github.com/granule-nf/granule/relay/wire"
 )
 
+// arrive counts slot i as come to its present stage, and dispatches it.
+func (s *Shard) arrive(i uint32) {
+	sl := &s.slots.s[i]
+	s.routes[s.poolOf(i)].arrivals[sl.sub].count(s.slots.frames[i].Wire)
+	s.dispatch(i)
+}
+
 // dispatch ships slot i to the worker that has its sub-flow in its present stage, or lets it wait.
 func (s *Shard) dispatch(i uint32) {
 	sl := &s.slots.s[i]

@@ -122,14 +122,15 @@ func (l *fakeLink) Add(ref uint64, sub uint16, _ bool, _ int, carried []byte, _ 
 	l.subs = append(l.subs, sub)
 	l.carried = append(l.carried, bytes.Clone(carried))
 }
-func (l *fakeLink) Flush() relay.Status  { l.flushed++; return l.status() }
-func (l *fakeLink) Tick(int64)           {}
-func (l *fakeLink) LastHeard() int64     { return l.heard }
-func (l *fakeLink) RequestReport() bool  { return true }
-func (l *fakeLink) WantWrite() bool      { return l.stuck }
-func (l *fakeLink) Reason() relay.Reason { return relay.ReasonEOF }
-func (l *fakeLink) Close()               { l.closed = true }
-func (l *fakeLink) LastPong() int64      { return l.pong }
+func (l *fakeLink) Flush() relay.Status     { l.flushed++; return l.status() }
+func (l *fakeLink) Tick(int64)              {}
+func (l *fakeLink) LastHeard() int64        { return l.heard }
+func (l *fakeLink) RequestReport() bool     { return true }
+func (l *fakeLink) WantWrite() bool         { return l.stuck }
+func (l *fakeLink) Reason() relay.Reason    { return relay.ReasonEOF }
+func (l *fakeLink) Close()                  { l.closed = true }
+func (l *fakeLink) OldestUnanswered() int64 { return 0 }
+func (l *fakeLink) LastPong() int64         { return l.pong }
 func (l *fakeLink) Ping(mark int64) bool {
 	if l.pings = append(l.pings, mark); !l.mute {
 		l.pong = mark
@@ -237,7 +238,7 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 		change(&cfg)
 	}
 	r := &rig{t: t, ports: [2]*fakePort{newFakePort(t), newFakePort(t)}}
-	s, err := NewShard(0, cfg, Queue{Ports: [2]ingress.Port{r.ports[0], r.ports[1]}}, Hooks{Lost: func(_ int, w uint32, _ int, _ string) { r.lost = append(r.lost, w) }})
+	s, err := NewShard(0, cfg, Queue{Ports: [2]ingress.Port{r.ports[0], r.ports[1]}}, Hooks{Lost: func(_ int, w uint32, _ int, _ bool, _ string) { r.lost = append(r.lost, w) }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,8 +6,8 @@ import "github.com/granule-nf/granule/ingress"
 type Hooks struct {
 	// Beat is called in every turn that the heartbeat should hear of, at most once in 10 ms.
 	Beat func(shard int)
-	// Lost: a worker's connection ended.
-	Lost func(shard int, worker uint32, pool int, why string)
+	// Lost: a worker's connection ended. judged says whether it had judged packets.
+	Lost func(shard int, worker uint32, pool int, judged bool, why string)
 	// Released: a worker that the placement has no more has no sub-flow of the shard any more.
 	Released func(shard int, worker uint32)
 	// Draining: a worker announced its end.
@@ -23,7 +23,7 @@ func (h Hooks) withDefaults() Hooks {
 		h.Beat = func(int) {}
 	}
 	if h.Lost == nil {
-		h.Lost = func(int, uint32, int, string) {}
+		h.Lost = func(int, uint32, int, bool, string) {}
 	}
 	if h.Released == nil {
 		h.Released = func(int, uint32) {}

@@ -15,6 +15,7 @@ type Link interface {
 	Read(h relay.Handler) relay.Status
 	RequestReport() bool
 	LastHeard() int64
+	OldestUnanswered() int64
 	ImportState(part []byte, more bool) bool
 	Release(subflows []uint16) bool
 	Ping(mark int64) bool

@@ -22,7 +22,7 @@ func (s *Shard) lose(id uint16, why string) {
 		s.redispatched(i, !c.retired)
 	}
 	s.conns.orphans = orphans[:0]
-	worker, pool := c.worker, c.pool
+	worker, pool, judged := c.worker, c.pool, c.answered > 0
 	if why == "" {
 		why = c.link.Reason().String()
 	}
@@ -36,7 +36,7 @@ func (s *Shard) lose(id uint16, why string) {
 	}
 	s.unpend(pool, id)
 	s.handoffs.heirs = append(s.handoffs.heirs, legacy{worker: worker, pool: pool, to: noConn})
-	s.hooks.Lost(s.id, worker, pool, why)
+	s.hooks.Lost(s.id, worker, pool, judged, why)
 }
 
 // redispatched counts slot i, whose worker is gone and had it, and which waits for a successor. suspect: the worker may be gone because of

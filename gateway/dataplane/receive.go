@@ -95,7 +95,7 @@ func (s *Shard) place(f *ingress.Frame, side ingress.Side, owner int, p *classif
 		sl.headers = headerBytes(&p.Info, f.Data)
 		sl.stage = s.cfg.Chains[sl.chain].entry(side)
 		s.enqueue(i, e, dir)
-		s.dispatch(i)
+		s.arrive(i)
 		return
 	}
 	sl.flags |= bypassed

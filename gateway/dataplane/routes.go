@@ -7,15 +7,16 @@ type routes []stageRoutes
 
 // stageRoutes are a stage's, by sub-flow.
 type stageRoutes struct {
-	conn    [SubFlows]uint16 // connection that its packets go to, noConn while they wait
-	state   [SubFlows]uint32 // its holder: the worker that has its state, 0 if none has
-	held    [SubFlows]uint32 // packets that are at its connection and have no verdict
-	waiting [SubFlows]queue  // packets that wait for it to have a connection
-	next    [SubFlows]uint16 // connection that it is to be handed off to, where pending
-	pending [SubFlows]bool
-	handoff [SubFlows]uint8 // number of its hand-off, from 1
-	chain   int
-	space   *flowSpace
+	conn     [SubFlows]uint16   // connection that its packets go to, noConn while they wait
+	state    [SubFlows]uint32   // its holder: the worker that has its state, 0 if none has
+	held     [SubFlows]uint32   // packets that are at its connection and have no verdict
+	arrivals [SubFlows]arrivals // that have come for it
+	waiting  [SubFlows]queue    // packets that wait for it to have a connection
+	next     [SubFlows]uint16   // connection that it is to be handed off to, where pending
+	pending  [SubFlows]bool
+	handoff  [SubFlows]uint8 // number of its hand-off, from 1
+	chain    int
+	space    *flowSpace
 }
 
 func newRoutes(stages int) routes {

@@ -118,6 +118,7 @@ func (s *Shard) Inject(ref uint64, side uint8, frame []byte) {
 func (s *Shard) Verdicts(refs []uint64, verdict uint8) {
 	c := s.conns.answering()
 	c.inflight -= len(refs)
+	c.answered += uint64(len(refs))
 	c.progress = s.clock.now
 	if int(verdict) >= s.cfg.Verdicts {
 		c.violate("it gave a verdict that does not exist")
@@ -148,7 +149,7 @@ func (s *Shard) Verdicts(refs []uint64, verdict uint8) {
 			}
 			sl.stage = next
 			sl.losses = 0 // they were workers of the stage that it has passed
-			s.dispatch(i)
+			s.arrive(i)
 		}
 	}
 }

@@ -54,6 +54,7 @@ func (s *Run) LoadContext(ctx context.Context, fs *pflag.FlagSet, lookup Lookup)
 	s.dp.OverloadClosed = s.onOverload == "closed"
 	s.workers.Lifetime, s.workers.JoinTimeout = s.fleet.Lifetime, s.fleet.Join
 	s.workers.Pools = p.StageNames()
+	s.workers.Scale = p.Scale(s.workers.Seats, s.workers.Standby)
 	s.fleet.TLS = s.relayTLS == "on"
 	s.fleet.Whole = s.ship == ShipFull
 	if err := s.cloud(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/granule-nf/granule/gateway/chain"
+	"github.com/granule-nf/granule/gateway/coordinator/placer"
 	"github.com/granule-nf/granule/gateway/dataplane"
 	"github.com/granule-nf/granule/gateway/dataplane/classify"
 	"github.com/granule-nf/granule/lambdaworker/nf"
@@ -16,6 +17,7 @@ type Plan struct {
 	Stages    []dataplane.Stage // of all chains, one after the other
 	Choose    classify.Chooser  `json:"-"`
 	Bundles   []Bundle          // one per stage
+	Workers   []chain.Workers   // one per stage: between what it is scaled
 	Functions [][]nf.BundleNF   // one per stage: names and places of its functions
 	Places    []chain.Place     // one per chain
 	Matches   []string          // one per chain, as written
@@ -53,7 +55,7 @@ func newPlan(path string, compiled *chain.Plan, ship string) (*Plan, error) {
 			}
 			s.Pipeline = nil // it has been checked; what it holds is the workers' to hold
 			p.Functions = append(p.Functions, s.Bundle.NFs)
-			p.Bundles = append(p.Bundles, b)
+			p.Bundles, p.Workers = append(p.Bundles, b), append(p.Workers, s.Workers)
 		}
 	}
 	return p, nil
@@ -71,6 +73,29 @@ func functionNames(b *nf.Bundle) string {
 // Layout is what the shards have to know of the plan.
 func (p *Plan) Layout(dropUnmatched bool) *dataplane.Layout {
 	return &dataplane.Layout{Stages: p.Stages, Choose: p.Choose, DropUnmatched: dropUnmatched}
+}
+
+// Scale says between what each stage is scaled that says so itself, by name; what it leaves out is that of the settings `workers` and `standby`.
+func (p *Plan) Scale(workers, standby int) map[string]placer.Limits {
+	scale := map[string]placer.Limits{}
+	for i, w := range p.Workers {
+		l := placer.Limits{Min: workers, Max: workers, Standby: standby}
+		if w.Min == nil && w.Max == 0 && w.Standby == nil {
+			continue
+		}
+		if w.Max != 0 {
+			l.Min, l.Max = min(1, w.Max), w.Max
+		}
+		if w.Min != nil {
+			l.Min = *w.Min
+			l.Max = max(l.Max, l.Min)
+		}
+		if w.Standby != nil {
+			l.Standby = *w.Standby
+		}
+		scale[p.Stages[i].Name] = l
+	}
+	return scale
 }
 
 // StageNames are the names of all stages, in order: CHAIN/NUMBER.

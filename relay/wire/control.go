@@ -1,6 +1,9 @@
 package wire
 
-const byeSize = 4
+const (
+	byeSize  = 4
+	loadSize = 24
+)
 
 // AppendEvents appends an Events frame: EVE JSON lines, each ended by a newline, and how many were lost before them for
 // want of room. Lines that do not fit into one frame are the caller's to split at a newline.
@@ -80,6 +83,29 @@ func ParseRelease(body []byte, f func(subflow uint16)) Fault {
 		f(le.Uint16(body[at:]))
 	}
 	return FaultNone
+}
+
+// Load is how busy a worker has been since the join.
+type Load struct {
+	Packets   uint64 // that came on this connection
+	BusyNS    uint64 // in which it did not wait for this connection
+	ProcessNS uint64 // processor time of the whole worker
+}
+
+// AppendLoad appends a Load frame.
+func AppendLoad(dst []byte, l Load, credit uint32) []byte {
+	dst = Header{Type: TypeLoad, Length: loadSize, Credit: credit}.Append(dst)
+	dst = le.AppendUint64(dst, l.Packets)
+	dst = le.AppendUint64(dst, l.BusyNS)
+	return le.AppendUint64(dst, l.ProcessNS)
+}
+
+// ParseLoad returns what AppendLoad was given.
+func ParseLoad(body []byte) (Load, Fault) {
+	if len(body) != loadSize {
+		return Load{}, FaultShort
+	}
+	return Load{le.Uint64(body), le.Uint64(body[8:]), le.Uint64(body[16:])}, FaultNone
 }
 
 // ByeReason is why a side closes the connection.

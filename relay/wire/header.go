@@ -40,6 +40,7 @@ const (
 	TypeChallenge          // G: nonce for the proof where there is no TLS
 	TypeBye                // both: why the connection is being closed
 	TypeRelease            // G: sub-flows that another worker has now: forget their flows
+	TypeLoad               // W: how busy it has been
 	numTypes
 )
 
@@ -75,6 +76,7 @@ var shapes = [numTypes]shape{
 	TypeChallenge:     {NonceSize, NonceSize, 0, false},
 	TypeBye:           {byeSize, byeSize, 0, false},
 	TypeRelease:       {2, 2 * Subflows, 0, false},
+	TypeLoad:          {loadSize, loadSize, 0, false},
 }
 
 // Header stands before every frame.
@@ -134,7 +136,7 @@ func (t Type) Known() bool { return t > 0 && t < numTypes }
 // FromWorker reports whether a worker that has joined may send frames of type t; FromGateway the same of the gateway.
 func (t Type) FromWorker() bool {
 	switch t {
-	case TypeResult, TypeEvents, TypeReport, TypePing, TypePong, TypeDrain, TypeBye:
+	case TypeResult, TypeEvents, TypeReport, TypePing, TypePong, TypeDrain, TypeBye, TypeLoad:
 		return true
 	}
 	return false
@@ -151,7 +153,7 @@ func (t Type) FromGateway() bool {
 
 var typeNames = [numTypes]string{
 	"", "batch", "result", "events", "report_request", "report", "ping", "pong", "drain", "retire", "state", "hello",
-	"welcome", "challenge", "bye", "release",
+	"welcome", "challenge", "bye", "release", "load",
 }
 
 // String returns the type's name.
