@@ -59,10 +59,16 @@ func (p *Pipeline) record(b *Bundle) {
 	}
 }
 
-// Tick tells the recorder the time when no packet does. The batch returned has no packets; its Events hold what was due.
+// Tick tells functions and the recorder the time when no packet does. The batch returned has no packets; its Events hold what was due.
 func (p *Pipeline) Tick(now int64) *Batch {
 	b := p.Start()
 	b.Now = now
+	for i, f := range p.nfs {
+		if t, ok := f.(Ticker); ok {
+			b.nf = i
+			t.Tick(b)
+		}
+	}
 	if p.recorder != nil {
 		p.recorder.Tick(b)
 	}

@@ -121,6 +121,13 @@ func (c *Counter) Process(b *nf.Batch) {
 	c.rate.add(&all, &outside)
 }
 
+// Tick implements nf.Ticker: in silence rates decay.
+func (c *Counter) Tick(b *nf.Batch) {
+	if c.rate.next != 0 && b.Now >= c.rate.next {
+		c.rate.tick(b.Now)
+	}
+}
+
 // The functions below are nf.FlowState: no flow has state that would have to move, but a handle that starts to mean another
 // flow has to be known.
 

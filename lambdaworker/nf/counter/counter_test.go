@@ -348,3 +348,20 @@ func BenchmarkCounter(b *testing.B) {
 		})
 	}
 }
+
+// When nothing comes any more the rates go to zero, though no packet says so.
+func TestRatesDecayInSilence(t *testing.T) {
+	p := nftest.Stage{NFs: []string{"counter: {}"}}.Build(t)
+	var ps []nftest.P
+	for i := range 5000 {
+		ps = append(ps, nftest.UDP("10.0.0.1:1000", "192.0.2.1:53", "x").At(time.Duration(i)*time.Millisecond))
+	}
+	nftest.Run(p, nftest.Packets(ps...), 64)
+	was := p.Reports()[0].Counters["packets_per_second"]
+	for s := range 120 {
+		p.Tick(nftest.Start + int64(5*time.Second) + int64(s)*int64(time.Second))
+	}
+	if now := p.Reports()[0].Counters["packets_per_second"]; was < 300 || now != 0 {
+		t.Errorf("%d packets/s, two minutes later %d, want 0", was, now)
+	}
+}

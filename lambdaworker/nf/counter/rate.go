@@ -8,8 +8,8 @@ import (
 // step is how often the averages move on.
 const step = int64(100 * time.Millisecond)
 
-// rate keeps exponentially weighted moving averages of packets and bytes a second, by direction. Time is that of the packets: in
-// silence nothing moves, and the next packet makes up for it.
+// rate keeps exponentially weighted moving averages of packets and bytes a second, by direction. Time is that of the packets, and in silence
+// that of Counter.Tick.
 type rate struct {
 	next           int64 // when the running step ends; ns since the Unix epoch
 	decay          float64

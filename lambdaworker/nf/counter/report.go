@@ -14,7 +14,7 @@ var protocols = map[uint8]string{
 	packet.ProtoESP: "esp", packet.ProtoAH: "ah", packet.ProtoICMPv6: "icmpv6", packet.ProtoSCTP: "sctp", packet.ProtoUDPLite: "udplite",
 }
 
-// Report tells sums of everything counted so far. Rates are those at the time of the last packet.
+// Report tells sums of everything counted so far. Rates are those at the time of the last packet or tick.
 func (c *Counter) Report(r *nf.Report) {
 	add := func(name string, n count) {
 		r.Counters[name+"_packets"] += int64(n.Packets)

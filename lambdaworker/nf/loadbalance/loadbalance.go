@@ -83,6 +83,9 @@ func (l *Balancer) Process(b *nf.Batch) {
 	}
 }
 
+// Tick implements nf.Ticker.
+func (l *Balancer) Tick(b *nf.Batch) { l.sessions.Sweep(b.Now) }
+
 // Confirm implements nf.Confirmer.
 func (l *Balancer) Confirm(b *nf.Batch) { l.sessions.Confirm(b) }
 

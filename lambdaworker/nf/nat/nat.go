@@ -95,6 +95,13 @@ func (n *NAT) Process(b *nf.Batch) {
 	n.b = nil
 }
 
+// Tick implements nf.Ticker: what has ended gives its ports back, though no packet comes.
+func (n *NAT) Tick(b *nf.Batch) {
+	n.b = b
+	n.sessions.Sweep(b.Now)
+	n.b = nil
+}
+
 // Confirm implements nf.Confirmer.
 func (n *NAT) Confirm(b *nf.Batch) {
 	n.b = b

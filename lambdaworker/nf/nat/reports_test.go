@@ -3,6 +3,7 @@ package nat
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -446,5 +447,18 @@ func TestFragmentsWithKnownPorts(t *testing.T) {
 				t.Errorf("a fragment of the answer went to %v", dst)
 			}
 		}
+	}
+}
+
+// Blocks are given back when their time comes, packets or not.
+func TestBlocksComeBackInSilence(t *testing.T) {
+	p := nftest.Stage{NFs: []string{"nat: {addresses: [203.0.113.7], log_leases: true}"}}.Build(t)
+	nftest.Run(p, nftest.Packets(nftest.UDP("10.0.0.1:1000", "192.0.2.1:53", "x")), 1)
+	b := p.Tick(nftest.Start + int64(40*time.Second))
+	if lines, _ := b.Events.Take(); !strings.Contains(string(lines), `"event":"release"`) {
+		t.Errorf("events %q", lines)
+	}
+	if n := p.Reports()[0].Counters["blocks_leased"]; n != 0 {
+		t.Errorf("%d blocks are leased", n)
 	}
 }
