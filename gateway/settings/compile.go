@@ -68,7 +68,11 @@ func (r CompileRequest) Compile(lookup Lookup, bounded func(CompileLimits)) *Com
 	if bounded != nil {
 		bounded(s.limits)
 	}
-	plan, problems := cfg.Compile(chain.Options{Seed: r.Seed, Fails: failure(s.onWorkerFailure), NoEvents: s.events == ""})
+	flows := 0 // the default, unless somebody chose a number
+	if fs.Changed("flows") {
+		flows = s.dp.Flows
+	}
+	plan, problems := cfg.Compile(chain.Options{Seed: r.Seed, Flows: flows, Fails: failure(s.onWorkerFailure), NoEvents: s.events == ""})
 	if err = errors.Join(err, problems); err == nil {
 		out.Plan, err = newPlan(r.Path, plan, s.ship)
 	}

@@ -27,7 +27,7 @@ func (o *Offline) Flags(fs *pflag.FlagSet) {
 	choiceVar(fs, &o.unmatched, "unmatched", "pass", unmatchedUsage, "pass", "drop")
 	fs.StringSliceVar(&o.layer2, "layer2", classify.Layer2Names(), layer2Usage)
 	choiceVar(fs, &o.malformed, "malformed", "pass", "packets whose headers contradict each other", "pass", "drop")
-	fs.IntVar(&o.flows, "flows", nf.DefaultFlows, "`flows` of which the gateway notes their chain")
+	fs.IntVar(&o.flows, "flows", nf.DefaultFlows, "`flows` that a stage keeps, and of which the gateway notes their chain")
 	fs.DurationVar(&o.idle, "flow-idle", time.Duration(nf.DefaultIdle), "a flow silent for this `long` is forgotten")
 }
 
@@ -49,7 +49,7 @@ func (o *Offline) Compile(command *pflag.FlagSet, lookup Lookup, path string, se
 	if err != nil && len(cfg.Chains) == 0 {
 		return nil, cfg, err
 	}
-	plan, problems := cfg.Compile(chain.Options{Seed: seed, Measure: measure, Fails: failure(every.Lookup("on-worker-failure").Value.String())})
+	plan, problems := cfg.Compile(chain.Options{Seed: seed, Flows: o.flows, Measure: measure, Fails: failure(every.Lookup("on-worker-failure").Value.String())})
 	return plan, cfg, errors.Join(err, problems)
 }
 

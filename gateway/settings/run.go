@@ -59,7 +59,7 @@ func (s *Run) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&s.redeliveries, "max-redeliveries", s.dp.MaxDeaths-1, "how often a packet is sent to another worker because one was lost with it; then it is resolved as poison")
 	fs.DurationVar(&s.dp.FlushAfter, "flush-after", s.dp.FlushAfter, "longest time a packet waits for its batch to fill")
 	fs.IntVar(&s.slots, "slots", 8192, "packets that can be parked, per queue and side, 4 KiB each")
-	fs.IntVar(&s.dp.Flows, "flows", s.dp.Flows, "flows that the flow table holds, per queue, 112 bytes each")
+	fs.IntVar(&s.dp.Flows, "flows", s.dp.Flows, "flows that a stage keeps, in each of its workers, and a queue's flow table, 112 bytes each (a worker: 65536 unless set; check --flows prints its memory)")
 	fs.IntVar(&s.replicaMB, "replica-memory", defaultReplicaMB, "MiB in all for the replica of the workers' flow state, from which a successor starts; 0 for none")
 	fs.DurationVar(&s.dp.FlowIdle, "flow-idle", s.dp.FlowIdle, "after this long without a packet a flow is forgotten")
 	fs.DurationVar(&s.dp.Spin, "spin", s.dp.Spin, "how long a shard busy-polls for answers before it sleeps, where they tend to come so soon; 0: it sleeps at once")
