@@ -83,6 +83,10 @@ func build(t testing.TB, options string, files map[string]string) bench {
 }
 
 func tryBuild(options string, files map[string]string) (bench, error) {
+	return tryBuildWarn(options, files, nil)
+}
+
+func tryBuildWarn(options string, files map[string]string, warn func(nf.Problem)) (bench, error) {
 	flows := state.NewTable(4096, 1<<60, 7)
 	open := func(name string) ([]byte, error) {
 		if s, ok := files[name]; ok {
@@ -90,7 +94,7 @@ func tryBuild(options string, files map[string]string) (bench, error) {
 		}
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
-	f, err := New(nf.Setup{Options: textOptions(options), Open: open, Flows: flows})
+	f, err := New(nf.Setup{Options: textOptions(options), Open: open, Flows: flows, Warn: warn})
 	if err != nil {
 		return bench{}, err
 	}

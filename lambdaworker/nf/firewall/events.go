@@ -40,6 +40,13 @@ func (f *Firewall) Logged(b *nf.Batch, i uint16, o *program.CompiledOp) {
 	b.Events.Commit(eve.End(line))
 }
 
+// SetMark implements program.Actions.
+func (f *Firewall) SetMark(b *nf.Batch, i uint16, mark uint32) {
+	if p := &b.Packets[i]; p.Flow != nf.NoFlow && f.view.Conn.Known {
+		f.track.SetMark(p.Flow, mark)
+	}
+}
+
 func appendInt(dst []byte, n int) []byte {
 	if n >= 10 {
 		dst = appendInt(dst, n/10)

@@ -108,6 +108,9 @@ func (f *Firewall) judge(b *nf.Batch, i uint16, v *program.View, state uint8) nf
 	}
 	v.Look(p)
 	v.State = state
+	if f.machine.Program.UsesConn {
+		v.Conn = f.track.Conn(p, state)
+	}
 	f.machine.Path.N, f.machine.Path.Deps = 0, 0
 	d := f.machine.Evaluate(b, i, v)
 	if e != nil {

@@ -121,7 +121,7 @@ func (g *generator) match(l3, l4 *string) string {
 		if *l4 == "" || *l4 == "tcp" {
 			*l4 = "tcp"
 			return "tcp flags " + pick(g, "syn", "ack", "syn / syn,ack", "& (syn | ack) == syn", "& (fin | syn | rst | ack) == 0x0", "rst,fin", "! syn",
-				"{ syn, syn | ack }", "!= ack", "& rst == rst")
+				"{ syn, syn | ack }", "!= ack", "& rst == rst", "& (fin | syn | rst | ack) < syn", "& (syn | ack) >= ack", `"syn"`)
 		}
 		return "th dport >= 80"
 	case 8:
@@ -143,6 +143,10 @@ func (g *generator) match(l3, l4 *string) string {
 		}
 		return pick(g, "ip6 hoplimit 64", "ip6 hoplimit >= 10", "ip6 dscp ef", "ip6 nexthdr != tcp", "ip6 length > 20")
 	case 10:
+		if g.track && g.IntN(3) == 0 {
+			return pick(g, "ct direction reply", "ct direction original", "ct status assured", "ct status ! seen-reply", "ct status & (seen-reply | assured) == seen-reply",
+				"ct status dnat", "ct mark 0", "ct mark & 0x3 == 0x1")
+		}
 		if g.track {
 			return "ct state " + pick(g, "established,related", "new", "invalid", "{ new, established }", "! new", "!= established", "related", "untracked")
 		}
@@ -172,6 +176,10 @@ func (g *generator) match(l3, l4 *string) string {
 
 // rare makes a match on fields that few rules ask for.
 func (g *generator) rare(l3, l4 *string) string {
+	if *l4 == "tcp" && g.IntN(3) == 0 {
+		return pick(g, "tcp option maxseg size > 1000", "tcp option maxseg size 536-1400", "tcp option sack-perm exists", "tcp option window missing", "tcp option window count 7",
+			"tcp option timestamp exists")
+	}
 	if *l4 == "tcp" {
 		return pick(g, "tcp sequence 0", "tcp sequence != 0", "tcp ackseq < 5", "tcp doff 5", "tcp doff > 5", "tcp urgptr 0", "tcp checksum > 30000")
 	}
@@ -226,6 +234,12 @@ func (g *generator) rule(chains []string) string {
 			parts = append(parts, "counter")
 		}
 		parts = append(parts, g.match(&l3, &l4))
+	}
+	if g.IntN(8) == 0 {
+		parts = append(parts, pick(g, "meta mark set 0x1", "meta mark set meta mark or 0x2", "meta mark 0x1", "meta mark & 0x2 == 0x2", "meta mark != 0x0"))
+		if g.track {
+			parts = append(parts, pick(g, "ct mark set 0x1", "ct mark set ct mark xor 0x3", "ct mark set meta mark"))
+		}
 	}
 	if g.limit && g.IntN(6) == 0 {
 		parts = append(parts, pick(g, "limit rate 100/second", "limit rate over 50/second burst 3 packets", "limit rate 20 kbytes/second burst 1 kbytes"))
@@ -302,6 +316,9 @@ func (g *generator) packet(i int) nftest.Packet {
 	}
 	if p.Proto == packet.ProtoTCP || p.Proto == packet.ProtoUDP || p.Proto == packet.ProtoSCTP {
 		p.Src, p.Dst = withPort(p.Src, sp), withPort(p.Dst, dp)
+	}
+	if p.Proto == packet.ProtoTCP && g.IntN(3) == 0 {
+		p.Options = pick(g, []byte{2, 4, 5, 180, 4, 2, 1, 1}, []byte{2, 4, 2, 23, 1, 3, 3, 7}, []byte{1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2}, []byte{4, 2, 0, 0}, []byte{1, 3, 3, 2}, []byte{2, 9, 1, 1})
 	}
 	if g.IntN(2) == 0 {
 		p = p.Outside()

@@ -39,6 +39,7 @@ func (m *model) judge(p *nf.Packet) nf.Verdict {
 	var v program.View
 	v.Look(p)
 	v.State = m.track.Track(p)
+	v.Conn = m.track.Conn(p, v.State)
 	d := m.run(&v, p)
 	if d == nf.Pass && m.track.Unconfirmed {
 		m.track.Confirm(p.Flow)
@@ -94,6 +95,17 @@ func (m *model) rule(r *ruleset.Rule, v *program.View, p *nf.Packet) ruleset.Ver
 			if !ok || !o.Values.Contains(x.And(o.Mask)) {
 				return ruleset.Verdict{}
 			}
+		case ruleset.OpSet:
+			var x ruleset.U128
+			if o.From != 0 {
+				x, _ = v.Load(o.From)
+			}
+			mark := uint32(x.And(o.Mask).Xor(o.Xor).Lo)
+			if o.Field == ruleset.MetaMark {
+				v.Mark = mark
+			} else if v.Conn.Mark = mark; v.Conn.Known {
+				m.track.SetMark(p.Flow, mark)
+			}
 		case ruleset.OpCounter:
 			if o.Named != nil {
 				m.named[o.Named]++
@@ -133,6 +145,9 @@ func (m *model) find(o *ruleset.Op, v *program.View) (*ruleset.Element, bool) {
 			x, ok := v.Load(f)
 			if !ok {
 				return nil, false
+			}
+			if o.Mask != (ruleset.U128{}) {
+				x = x.And(o.Mask)
 			}
 			all = all && e.Spans[k].Contains(x)
 		}

@@ -8,10 +8,10 @@ import (
 )
 
 // RecordVersion is the version of the record that appendRecord makes.
-const RecordVersion = 1
+const RecordVersion = 2
 
 // recordLen is its length: a connection's fields in the order of connection, little endian.
-const recordLen = 2*8 + 4 + 2*(4*4+2) + 5 + 2 + 3*4
+const recordLen = 2*8 + 4 + 2*(4*4+2) + 5 + 2 + 4*4
 
 var errRecord = errors.New("a connection's record is damaged; expected what AppendFlow of this version makes")
 
@@ -42,7 +42,8 @@ func (t *Tracker) AppendRecord(dst []byte, flow uint32) []byte {
 	dst = le.AppendUint16(dst, c.lastWin)
 	dst = le.AppendUint32(dst, c.lastSeq)
 	dst = le.AppendUint32(dst, c.lastAck)
-	return le.AppendUint32(dst, c.lastEnd)
+	dst = le.AppendUint32(dst, c.lastEnd)
+	return le.AppendUint32(dst, c.mark)
 }
 
 // ApplyRecord replaces the connection of flow by a record that appendRecord made. Of a damaged one it makes an error, and the flow
@@ -63,6 +64,7 @@ func (t *Tracker) ApplyRecord(flow uint32, data []byte) error {
 	}
 	c.lastDir, c.lastKind, c.flags, c.scale, c.retrans = d[0], segmentKind(d[1]), d[2], d[3], d[4]
 	c.lastWin, c.lastSeq, c.lastAck, c.lastEnd = le.Uint16(d[5:]), le.Uint32(d[7:]), le.Uint32(d[11:]), le.Uint32(d[15:])
+	c.mark = le.Uint32(d[19:])
 	if c.proto == 0 || c.origin > 1 || c.lastDir > 1 || c.tcp >= numTCPStates || c.lastKind >= numSegmentKinds {
 		return errRecord
 	}

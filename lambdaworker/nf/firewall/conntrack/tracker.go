@@ -47,6 +47,7 @@ type connection struct {
 	lastSeq  uint32
 	lastAck  uint32
 	lastEnd  uint32
+	mark     uint32 // `ct mark`
 }
 
 // NewTracker makes a tracker of n flow handles.

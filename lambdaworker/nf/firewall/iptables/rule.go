@@ -30,7 +30,7 @@ func (x *rule) options() {
 		}
 		f := options[w.Text]
 		if f == nil {
-			x.Fail(w.Pos, "option %q is not supported; see the table in README.md", w.Text)
+			x.Unsupported(w.Pos, "option %q is not supported; "+nft.Subset, w.Text)
 		}
 		f(x, w)
 		if x.not {
@@ -280,11 +280,22 @@ func (x *rule) icmp() {
 	}
 }
 
+// states reads a list of states. SNAT and DNAT are among iptables' own: no connection is translated here, so no packet is in them.
 func (x *rule) states() {
 	w := x.word("states")
-	v := x.one(w, ruleset.TypeCTState, strings.ToLower(strings.ReplaceAll(w.Text, ",", "|"))).Lo
-	values := ruleset.Spans{{Lo: ruleset.Num(1), Hi: ruleset.Ones(32)}}
-	x.add(w.Pos, ruleset.CTState, ruleset.NoProto, v, values)
+	var here []string
+	for _, s := range strings.Split(w.Text, ",") {
+		if s == "SNAT" || s == "DNAT" {
+			x.Diagnose(ruleset.Diagnostic{Pos: w.Pos, Reached: ruleset.Warn, Message: "no connection is translated here: no packet is in state " + s})
+			continue
+		}
+		here = append(here, s)
+	}
+	var v ruleset.U128
+	if len(here) > 0 {
+		v = x.one(w, ruleset.TypeCTState, strings.ToLower(strings.Join(here, "|"))).Lo
+	}
+	x.add(w.Pos, ruleset.CTState, ruleset.NoProto, v, ruleset.Spans{{Lo: ruleset.Num(1), Hi: ruleset.Ones(32)}})
 }
 
 func (x *rule) number(f4, f6 ruleset.Field, how string) {

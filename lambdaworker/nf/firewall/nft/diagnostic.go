@@ -2,6 +2,8 @@ package nft
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/granule-nf/granule/lambdaworker/nf/firewall/ruleset"
 )
@@ -10,8 +12,8 @@ import (
 // here, so what those chains ask for may be more than this subset knows: a diagnostic waits until it is known which
 // chains packets pass.
 
-// diagnose notes m about the rule or set that is being read.
-func (p *Parser) diagnose(m ruleset.Diagnostic) {
+// Diagnose notes m about the rule or set that is being read.
+func (p *Parser) Diagnose(m ruleset.Diagnostic) {
 	if p.Diagnostics == nil {
 		p.Problem(m.Pos, "%s", m.Message)
 		return
@@ -21,7 +23,7 @@ func (p *Parser) diagnose(m ruleset.Diagnostic) {
 
 // Unsupported leaves the rule at a construct that nft or iptables know and this subset lacks.
 func (p *Parser) Unsupported(at ruleset.Pos, format string, a ...any) {
-	p.diagnose(ruleset.Diagnostic{Pos: at, Reached: ruleset.Refuse, Unreached: ruleset.Warn, Message: fmt.Sprintf(format, a...)})
+	p.Diagnose(ruleset.Diagnostic{Pos: at, Reached: ruleset.Refuse, Unreached: ruleset.Warn, Message: fmt.Sprintf(format, a...)})
 	panic(bail{})
 }
 
@@ -33,6 +35,21 @@ func (p *Parser) reportDiagnostics(forward, others []*ruleset.Chain) {
 			for _, r := range c.Rules {
 				for _, m := range r.Diagnostics {
 					p.report(m, running[c], idle[c])
+				}
+			}
+		}
+	}
+}
+
+// unusedSets warns of sets that are not understood and that no rule uses.
+func (p *Parser) unusedSets() {
+	for _, t := range p.Ruleset.Tables {
+		for _, name := range slices.Sorted(maps.Keys(t.Sets)) {
+			if s := t.Sets[name]; !s.Used {
+				for _, m := range s.Diagnostics {
+					if m.Unreached == ruleset.Warn {
+						p.Warn(m.Pos, "%s; no rule uses the set, so nothing is lost", m.Message)
+					}
 				}
 			}
 		}

@@ -59,9 +59,9 @@ func (p *Parser) unknownInterface(at ruleset.Pos, name string) uint64 {
 		p.unknown[name] = v
 	}
 	if name == "lo" {
-		p.diagnose(ruleset.Diagnostic{Pos: at, Reached: ruleset.Warn, Message: `the interface "lo" is no port of the wire; this matches no packet`})
+		p.Diagnose(ruleset.Diagnostic{Pos: at, Reached: ruleset.Warn, Message: `the interface "lo" is no port of the wire; this matches no packet`})
 	} else {
-		p.diagnose(ruleset.Diagnostic{Pos: at, Reached: ruleset.Refuse, Message: "found the interface " + quoted(name) + "; expected inside, outside or a name that the option " +
+		p.Diagnose(ruleset.Diagnostic{Pos: at, Reached: ruleset.Refuse, Message: "found the interface " + quoted(name) + "; expected inside, outside or a name that the option " +
 			"interfaces puts on a side: {" + strings.TrimRight(name, "*+") + ": inside}, outside, or none if nothing here passes it"})
 	}
 	return v

@@ -16,6 +16,7 @@ const (
 	TokenWord
 	tokNumber // starts with a digit: also 10.0.0.1, 0x1f, 5s
 	tokAddr6
+	tokEther
 	TokenString
 	tokPunct
 )
@@ -139,6 +140,9 @@ func (l *lexer) next() Token {
 		t.Text = rest[1 : 1+end]
 		return t
 	}
+	if n := etherLen(rest); n > 0 {
+		return take(tokEther, n)
+	}
 	if n := addr6Len(rest); n > 0 {
 		return take(tokAddr6, n)
 	}
@@ -172,6 +176,22 @@ func runLen(s string, in func(byte) bool) int {
 
 func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+
+// etherLen returns the length of the Ethernet address that s starts with, 0 if it starts with none.
+func etherLen(s string) int {
+	const n = len("02:00:00:00:00:01")
+	if len(s) < n || len(s) > n && (s[n] == ':' && len(s) > n+1 && isHex(s[n+1]) || isHex(s[n])) {
+		return 0
+	}
+	for i := range n {
+		if colon := i%3 == 2; colon != (s[i] == ':') || !colon && !isHex(s[i]) {
+			return 0
+		}
+	}
+	return n
+}
+
+func isHex(c byte) bool { return isDigit(c) || 'a' <= c|0x20 && c|0x20 <= 'f' }
 
 // addr6Len returns the length of the IPv6 address that s starts with, 0 if it starts with none. A colon that ends it
 // without being part of "::" belongs to what follows, as in a map.

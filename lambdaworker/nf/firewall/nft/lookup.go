@@ -50,6 +50,11 @@ func (p *Parser) resolveSet(t *ruleset.Table, r *ruleset.Rule, name string, at r
 	if s == nil {
 		p.Fail(at, "no set of table %s is named %q", t.Name, name)
 	}
+	s.Used = true
+	if s.Opaque {
+		r.Diagnostics = append(r.Diagnostics, s.Diagnostics...)
+		return nil
+	}
 	if s.Verdicts != verdicts {
 		p.Fail(at, "%q is a %s; expected a %s", name, mapOrSet(s.Verdicts), mapOrSet(verdicts))
 	}
@@ -72,8 +77,8 @@ func mapOrSet(m bool) string {
 }
 
 // lookup parses what follows a concatenation, or a field before vmap.
-func (p *Parser) lookup(r *ruleset.Rule, refs []FieldRef) {
-	o := ruleset.Op{Kind: ruleset.OpConcat, Pos: refs[0].Pos}
+func (p *Parser) lookup(r *ruleset.Rule, refs []FieldRef, mask ruleset.U128) {
+	o := ruleset.Op{Kind: ruleset.OpConcat, Pos: refs[0].Pos, Mask: mask}
 	kinds := make([]ruleset.Datatype, len(refs))
 	for i, ref := range refs {
 		o.Fields = append(o.Fields, ref.Field)

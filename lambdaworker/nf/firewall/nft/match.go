@@ -29,9 +29,9 @@ var protocolFields = map[string]map[string]ruleset.Field{
 	"icmpv6":  {"type": ruleset.ICMP6Type, "code": ruleset.ICMP6Code, "id": ruleset.ICMP6ID, "sequence": ruleset.ICMP6Sequence},
 	"frag":    {"nexthdr": ruleset.FragNextHeader, "frag-off": ruleset.FragOffset, "more-fragments": ruleset.FragMore, "id": ruleset.FragID},
 	"meta": {"l4proto": ruleset.MetaL4Proto, "nfproto": ruleset.MetaNFProto, "length": ruleset.MetaLength, "iifname": ruleset.InIface, "oifname": ruleset.OutIface, "iif": ruleset.InIface, "oif": ruleset.OutIface,
-		"protocol": ruleset.MetaProtocol, "pkttype": ruleset.PacketType},
-	"ct":    {"state": ruleset.CTState},
-	"ether": {"type": ruleset.EtherType},
+		"protocol": ruleset.MetaProtocol, "mark": ruleset.MetaMark, "pkttype": ruleset.PacketType},
+	"ct":    {"state": ruleset.CTState, "status": ruleset.CTStatus, "direction": ruleset.CTDirection, "mark": ruleset.CTMark},
+	"ether": {"type": ruleset.EtherType, "saddr": ruleset.EtherSrc, "daddr": ruleset.EtherDst},
 	"vlan":  {"id": ruleset.VLANID},
 }
 
@@ -44,7 +44,7 @@ func startsMatch(t Token) bool {
 	}
 	_, ok := protocolFields[t.Text]
 	switch t.Text {
-	case "iif", "oif", "iifname", "oifname", "exthdr", "l4proto", "nfproto", "pkttype":
+	case "iif", "oif", "iifname", "oifname", "exthdr", "l4proto", "nfproto", "pkttype", "mark":
 		return true
 	}
 	return ok
@@ -69,7 +69,7 @@ func (p *Parser) fieldRef() FieldRef {
 	}
 	p.take()
 	switch t.Text {
-	case "iif", "oif", "iifname", "oifname", "l4proto", "nfproto", "pkttype":
+	case "iif", "oif", "iifname", "oifname", "l4proto", "nfproto", "pkttype", "mark":
 		ref.Field = protocolFields["meta"][t.Text]
 		ref.L4, ref.name = ruleset.NoProto, t.Text
 		return ref
@@ -83,6 +83,9 @@ func (p *Parser) fieldRef() FieldRef {
 	}
 	of := protocolFields[t.Text]
 	n := p.peek()
+	if t.word("tcp") && n.word("option") {
+		return p.optionRef(ref)
+	}
 	f, ok := of[n.Text]
 	if n.Kind != TokenWord || !ok {
 		known := wordList(of)
@@ -109,11 +112,23 @@ func (p *Parser) match(r *ruleset.Rule, c *ruleset.Chain, ctx *RuleContext) {
 	for _, ref := range refs {
 		p.Imply(r, c, ctx, ref)
 	}
+	if len(refs) == 1 && p.peek().word("set") {
+		p.assign(r, refs[0])
+		return
+	}
+	p.comparesMarks(refs)
 	if len(refs) > 1 || p.peek().word("vmap") {
-		p.lookup(r, refs)
+		p.lookup(r, refs, ruleset.U128{})
 		return
 	}
 	p.compare(r, c, ctx, refs[0])
+}
+
+// comparesMarks notes that rules ask for marks, which then matter wherever they are set.
+func (p *Parser) comparesMarks(refs []FieldRef) {
+	for _, ref := range refs {
+		p.marksCompared = p.marksCompared || ref.Field == ruleset.MetaMark || ref.Field == ruleset.CTMark
+	}
 }
 
 // Imply appends the matches on protocols that nft adds before a match on ref.
@@ -189,9 +204,13 @@ var operators = map[string]string{
 func (p *Parser) compare(r *ruleset.Rule, c *ruleset.Chain, ctx *RuleContext, ref FieldRef) {
 	info := ruleset.Fields[ref.Field]
 	m := ruleset.Op{Kind: ruleset.OpMatch, Pos: ref.Pos, Field: ref.Field, Mask: ruleset.Ones(info.Bits)}
-	masked := p.accept("&")
+	masked := p.accept("&") || p.acceptWord("and")
 	if masked {
 		m.Mask = p.mask(info)
+		if p.peek().word("vmap") {
+			p.lookup(r, []FieldRef{ref}, m.Mask)
+			return
+		}
 	}
 	rel, relAt := "", p.peek().Pos
 	if t := p.peek(); t.Kind == tokPunct || t.Kind == TokenWord {
@@ -199,13 +218,13 @@ func (p *Parser) compare(r *ruleset.Rule, c *ruleset.Chain, ctx *RuleContext, re
 			p.take()
 		}
 	}
-	if masked && rel == "" {
+	if t := p.peek(); masked && rel == "" && !t.is("{") && !t.is("@") {
 		p.expected("a comparison such as == or != after the mask")
 	}
 	switch t := p.peek(); {
 	case t.is("{") || t.is("@"):
-		if rel != "" && rel != "==" && rel != "!=" || masked {
-			p.Fail(relAt, "a set behind %q; expected nothing, == or != before a set, and no mask", rel)
+		if rel != "" && rel != "==" && rel != "!=" {
+			p.Fail(relAt, "a set behind %q; expected nothing, == or != before a set", rel)
 		}
 		p.inSetMatch(r, m, ref, rel == "!=")
 		return
@@ -270,6 +289,11 @@ func (p *Parser) relation(info ruleset.FieldInfo, rel string, at ruleset.Pos) ru
 	if v.Lo != v.Hi {
 		p.Fail(vt.Pos, "a range or prefix behind %q; expected a single value", rel)
 	}
+	return p.ordered(v, rel, top, vt)
+}
+
+// ordered returns the values that < > <= or >= leaves of those up to top.
+func (p *Parser) ordered(v ruleset.Span, rel string, top ruleset.U128, vt Token) ruleset.Spans {
 	switch rel {
 	case "<":
 		if v.Lo == (ruleset.U128{}) {
@@ -290,6 +314,7 @@ func (p *Parser) relation(info ruleset.FieldInfo, rel string, at ruleset.Pos) ru
 // compareFlags parses the right side of a match on flags: without an operator any of the flags listed will do, unless
 // a mask follows behind a slash.
 func (p *Parser) compareFlags(r *ruleset.Rule, m ruleset.Op, info ruleset.FieldInfo, rel string, at ruleset.Pos, masked bool) {
+	vt := p.peek()
 	v := ruleset.Num(p.flags(info.Kind, true))
 	top := ruleset.Ones(info.Bits)
 	exact := ruleset.Spans{{Lo: v, Hi: v}}
@@ -314,7 +339,7 @@ func (p *Parser) compareFlags(r *ruleset.Rule, m ruleset.Op, info ruleset.FieldI
 	case rel == "!=":
 		m.Values = exact.Complement(top)
 	default:
-		p.Fail(at, "found %q before flags; expected nothing, ==, != or !", rel)
+		m.Values = p.ordered(ruleset.Span{Lo: v, Hi: v}, rel, top, vt)
 	}
 	if m.Field == ruleset.CTState && rel == "!=" && v.Lo&(v.Lo-1) != 0 {
 		p.Warn(m.Pos, "a packet has one state, so it never equals several: this always matches; `ct state ! ...` or a set behind != is what excludes them")

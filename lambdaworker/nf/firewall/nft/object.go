@@ -1,6 +1,7 @@
 package nft
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/granule-nf/granule/lambdaworker/nf/firewall/ruleset"
@@ -152,7 +153,8 @@ func (p *Parser) checkTimeouts(s *ruleset.Set) {
 	}
 	switch {
 	case at != (ruleset.Pos{}):
-		p.Problem(at, "elements of set %q would expire some time after the file is loaded, and workers load it each at a time of its own; expected elements without timeout", s.Name)
+		s.Diagnostics = append(s.Diagnostics, ruleset.Diagnostic{Pos: at, Reached: ruleset.Refuse, Unreached: ruleset.Warn, Message: fmt.Sprintf(
+			"elements of set %q would expire some time after the file is loaded, and workers load it each at a time of its own; expected elements without timeout", s.Name)})
 	case s.Timeout != (ruleset.Pos{}):
 		p.Warn(s.Timeout, "set %q is empty and stays so: nothing adds elements here", s.Name)
 	}

@@ -21,19 +21,21 @@ const (
 // Parser turns the tokens of a rule file into a ruleset. A mistake in one statement is noted and the next statement is
 // read, so that one run names most of what is wrong.
 type Parser struct {
-	open        func(string) ([]byte, error)
-	ifaces      map[string]uint64 // names of iifname and oifname
-	streams     []stream          // the innermost include or variable is read first
-	depth       int               // braces open
-	taken       int               // tokens taken
-	defines     map[string][]Token
-	Ruleset     *ruleset.Ruleset
-	Problems    nf.Problems
-	Warnings    nf.Problems
-	deferred    []func() // what waits for the whole file: references to sets
-	Table       *ruleset.Table
-	Diagnostics *[]ruleset.Diagnostic // of the rule or set that is being read
-	unknown     map[string]uint64     // interfaces that are no port here, numbered behind those of sides
+	open          func(string) ([]byte, error)
+	ifaces        map[string]uint64 // names of iifname and oifname
+	streams       []stream          // the innermost include or variable is read first
+	depth         int               // braces open
+	taken         int               // tokens taken
+	defines       map[string][]Token
+	Ruleset       *ruleset.Ruleset
+	Problems      nf.Problems
+	Warnings      nf.Problems
+	deferred      []func() // what waits for the whole file: references to sets
+	Table         *ruleset.Table
+	Diagnostics   *[]ruleset.Diagnostic // of the rule or set that is being read
+	marksCompared bool                  // by some rule
+	said          map[string]bool       // by warnOnce
+	unknown       map[string]uint64     // interfaces that are no port here, numbered behind those of sides
 }
 
 // stream is where tokens come from: a file, or a variable's value.
@@ -68,7 +70,7 @@ func (p *Parser) more() (more bool) { return p.peekRaw().Kind != tokEOF }
 
 // New returns a parser that opens files by open; ifaces are the names that iifname and oifname may take.
 func New(open func(string) ([]byte, error), sides map[string]uint64) *Parser {
-	return &Parser{open: open, ifaces: sides, defines: map[string][]Token{}, Ruleset: &ruleset.Ruleset{}, unknown: map[string]uint64{}}
+	return &Parser{open: open, ifaces: sides, defines: map[string][]Token{}, Ruleset: &ruleset.Ruleset{}, unknown: map[string]uint64{}, said: map[string]bool{}}
 }
 
 // Read returns the rule file itself.
@@ -194,6 +196,15 @@ func (p *Parser) peek() Token {
 		}
 		p.streams = append(p.streams, stream{toks: body})
 	}
+}
+
+// second returns the token behind the next one, as it stands.
+func (p *Parser) second() Token {
+	p.peek()
+	if s := &p.streams[len(p.streams)-1]; s.at+1 < len(s.toks) {
+		return s.toks[s.at+1]
+	}
+	return Token{}
 }
 
 func (p *Parser) take() Token {

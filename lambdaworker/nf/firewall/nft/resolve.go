@@ -22,6 +22,7 @@ func (p *Parser) Resolve() []*ruleset.Chain {
 		}
 	}
 	p.reportDiagnostics(bases, others)
+	p.unusedSets()
 	if len(bases) == 0 && len(others) > 0 && others[0].Hook.Type == "nat" {
 		p.Problem(others[0].Hook.TypePos, "chain %s is of type nat, and no chain sees forwarded packets; expected one with `type filter hook forward priority 0;`", others[0].Name)
 	}

@@ -1,6 +1,8 @@
 package nft
 
 import (
+	"slices"
+
 	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/lambdaworker/nf/firewall/ruleset"
 )
@@ -21,7 +23,7 @@ func (p *Parser) rule(c *ruleset.Chain) {
 		ctx.L3 = packet.IPv6
 		r.Ops = append(r.Ops, ruleset.Equals(ruleset.MetaNFProto, 10, r.Pos))
 	}
-	decided, mapped, warned := false, false, false
+	decided, mapped, warned, some := false, false, false, false
 	for {
 		t := p.peek()
 		if t.Kind == tokBreak || t.Kind == tokEOF || t.is("}") {
@@ -39,14 +41,19 @@ func (p *Parser) rule(c *ruleset.Chain) {
 			warned = true
 			p.Warn(t.Pos, "what stands behind vmap is done only where its element says continue: others decide, and a packet that none holds leaves the rule")
 		}
+		if p.leaves(t) {
+			some = true
+			continue
+		}
 		if startsMatch(t) {
 			p.match(r, c, &ctx)
-			mapped = mapped || r.Ops[len(r.Ops)-1].Kind == ruleset.OpMap
+			some = true
+			mapped = mapped || len(r.Ops) > 0 && r.Ops[len(r.Ops)-1].Kind == ruleset.OpMap
 			continue
 		}
 		decided = p.action(r, &ctx)
 	}
-	if len(r.Ops) == 0 {
+	if len(r.Ops) == 0 && !some {
 		p.expected("a rule")
 	}
 	p.end("the rule")
@@ -132,4 +139,26 @@ func (p *Parser) counterStart() ruleset.CounterStart {
 		c.Bytes = p.number("a number of bytes", 64)
 	}
 	return c
+}
+
+// leaves parses a statement that decides nothing and that no rule of the subset sees, and reports whether it was one: it is left out.
+func (p *Parser) leaves(t Token) bool {
+	switch {
+	case t.word("flow"):
+		p.take()
+		if !p.acceptWord("add") && !p.acceptWord("offload") {
+			p.expected("add")
+		}
+		p.setName()
+		p.leftOut(t.Pos, "flow add is not done: what can be forwarded without rules is found out without it")
+	case t.word("meta"), t.word("ct"):
+		if n := p.second(); n.Kind != TokenWord || !slices.Contains(assignable[t.Text], n.Text) {
+			return false
+		}
+		p.take()
+		return p.assignOther(t)
+	default:
+		return false
+	}
+	return true
 }

@@ -13,7 +13,11 @@ var typeNames = map[string]ruleset.Datatype{
 	"ipv4_addr": ruleset.TypeAddr4, "ipv6_addr": ruleset.TypeAddr6, "inet_proto": ruleset.TypeProtocol, "inet_service": ruleset.TypeService, "nf_proto": ruleset.TypeNFProto, "tcp_flag": ruleset.TypeTCPFlags,
 	"icmp_type": ruleset.TypeICMP, "icmpv6_type": ruleset.TypeICMP6, "icmp_code": ruleset.TypeICMPCode, "icmpv6_code": ruleset.TypeICMP6Code, "dscp": ruleset.TypeDSCP,
 	"ct_state": ruleset.TypeCTState, "ifname": ruleset.TypeIfname, "iface_index": ruleset.TypeIfname, "ether_type": ruleset.TypeEtherType, "ecn": ruleset.TypeECN, "pkt_type": ruleset.TypePacketType,
+	"ether_addr": ruleset.TypeEtherAddr, "mark": ruleset.TypeMark, "ct_status": ruleset.TypeCTStatus, "ct_dir": ruleset.TypeCTDirection,
 }
+
+// unsupportedTypes are those that nft has beside them.
+var unsupportedTypes = strings.Fields("uid gid devgroup iface_type realm fib_addrtype day hour time cgroupsv2 icmpx_code arp_op ct_label ct_event arphrd classid string integer ether_proto ipv4_options")
 
 // setBlock parses `set NAME { ... }` and `map NAME { ... }`, behind its first word.
 func (p *Parser) setBlock(isMap bool) {
@@ -24,8 +28,13 @@ func (p *Parser) setBlock(isMap bool) {
 	}
 	p.Table.Sets[s.Name] = s
 	p.expect("{")
+	p.Diagnostics = &s.Diagnostics
 	p.block("set "+s.Name, func() { p.inSet(s) })
+	p.Diagnostics = nil
 	p.end("the set")
+	if s.Opaque {
+		return
+	}
 	if len(s.Fields) == 0 {
 		p.Fail(name.Pos, "set %q has no type; expected `type` or `typeof` in it", s.Name)
 	}
@@ -34,9 +43,19 @@ func (p *Parser) setBlock(isMap bool) {
 }
 
 func (p *Parser) inSet(s *ruleset.Set) {
+	if s.Opaque {
+		p.skipObject()
+		return
+	}
 	if p.common() {
 		return
 	}
+	defer func() { // what is not understood of a set matters where rules use it
+		if e := recover(); e != nil {
+			s.Opaque = s.Opaque || len(s.Diagnostics) > 0
+			panic(e)
+		}
+	}()
 	t := p.peek()
 	switch {
 	case t.word("type"):
@@ -101,7 +120,7 @@ func (p *Parser) mapTarget(s *ruleset.Set) {
 	}
 	p.expect(":")
 	if t := p.expectWord("verdict"); t.Text != "verdict" {
-		p.Fail(t.Pos, "maps to %s are not supported; expected verdict", t.Text)
+		p.Unsupported(t.Pos, "maps to %s are not supported; expected verdict; "+Subset, t.Text)
 	}
 }
 
@@ -110,6 +129,9 @@ func (p *Parser) typeList() (ds []ruleset.Datatype, name string) {
 	for ok := true; ok; ok = p.accept(".") {
 		t := p.expectWord("a type")
 		d, known := typeNames[t.Text]
+		if slices.Contains(unsupportedTypes, t.Text) {
+			p.Unsupported(t.Pos, "sets of type %q are nftables, but not of the subset that runs here; expected %s; "+Subset, t.Text, wordList(typeNames))
+		}
 		if !known {
 			p.Fail(t.Pos, "sets of type %q are not supported; expected %s", t.Text, wordList(typeNames))
 		}
@@ -120,8 +142,9 @@ func (p *Parser) typeList() (ds []ruleset.Datatype, name string) {
 
 // setElements parses `{ element, ... }` of a named set.
 func (p *Parser) setElements(s *ruleset.Set) {
+	was := p.Diagnostics
 	p.Diagnostics = &s.Diagnostics
-	defer func() { p.Diagnostics = nil }()
+	defer func() { p.Diagnostics = was }()
 	s.Elements = append(s.Elements, p.elementList(s.Fields, s.Verdicts, nil, s)...)
 	for _, e := range s.Elements {
 		for _, x := range e.Spans {

@@ -15,41 +15,13 @@ func (p *Parser) topLevel() {
 	switch {
 	case t.word("table"):
 		p.tableBlock()
-	case t.word("add") || t.word("create"):
+	case t.word("add"), t.word("create"), t.word("insert"):
 		p.add()
 	case t.word("flush"), t.word("delete"), t.word("destroy"):
 		p.clear()
 	default:
-		p.expected("table, include, define, flush or delete")
+		p.expected("table, add, insert, include, define, flush or delete")
 	}
-}
-
-// clear parses `flush ruleset`, `flush table ...` and `delete table ...`: rule files start with them, and here every
-// load starts from nothing. What was declared above is forgotten.
-func (p *Parser) clear() {
-	verb := p.take()
-	switch {
-	case verb.Text == "flush" && p.acceptWord("ruleset"):
-		p.Ruleset.Tables = nil
-	case p.acceptWord("table"):
-		f := p.family()
-		name := p.expectWord("a table's name")
-		for i, t := range p.Ruleset.Tables {
-			if t.Family == f && t.Name == name.Text {
-				if verb.Text == "flush" {
-					for _, c := range t.Chains {
-						c.Rules = nil
-					}
-				} else {
-					p.Ruleset.Tables = append(p.Ruleset.Tables[:i:i], p.Ruleset.Tables[i+1:]...)
-				}
-				break
-			}
-		}
-	default:
-		p.expected("table%s", map[bool]string{true: " or ruleset"}[verb.Text == "flush"])
-	}
-	p.end("the table")
 }
 
 func (p *Parser) family() ruleset.Family {
@@ -59,10 +31,6 @@ func (p *Parser) family() ruleset.Family {
 			p.take()
 			return ruleset.Family(i)
 		}
-	}
-	switch t.Text {
-	case "arp", "bridge", "netdev":
-		p.Fail(t.Pos, "tables of family %s see no forwarded IP packets; expected inet, ip or ip6", t.Text)
 	}
 	return ruleset.FamilyIP // nft's default
 }
@@ -86,6 +54,9 @@ func (p *Parser) tableBlock() {
 
 // tableNamed parses what follows `table`.
 func (p *Parser) tableNamed() {
+	if p.otherFamily() {
+		return
+	}
 	f := p.family()
 	name := p.expectWord("a table's name")
 	t := p.TableOf(f, name.Text)
@@ -135,8 +106,8 @@ func (p *Parser) inTable() {
 	case t.word("limit"):
 		p.take()
 		p.limitBlock()
-	case t.word("quota"), t.word("ct"), t.word("flowtable"), t.word("synproxy"), t.word("secmark"):
-		p.Fail(t.Pos, "named %s objects are nftables, but not of the subset that runs here; expected chain, set, map, counter or limit; "+Subset, t.Text)
+	case t.word("quota"), t.word("ct"), t.word("flowtable"), t.word("synproxy"), t.word("secmark"), t.word("tunnel"):
+		p.skipObject()
 	default:
 		p.expected("chain, set, map, counter or limit")
 	}
@@ -231,56 +202,4 @@ func (p *Parser) policy(c *ruleset.Chain) {
 		p.Fail(at.Pos, "chain %s has a policy but no hook; expected `type filter hook forward priority 0;` before it", c.Name)
 	}
 	p.end("the policy")
-}
-
-// add parses the one-line commands: add table, add chain, add rule, add set, add map, add element.
-func (p *Parser) add() {
-	p.take()
-	what := p.expectWord("table, chain, set, map, counter, limit, rule or element")
-	if what.Text == "table" {
-		p.tableNamed()
-		return
-	}
-	switch what.Text {
-	case "chain", "set", "map", "counter", "limit", "rule", "element":
-	default:
-		p.Fail(what.Pos, "found add %q; expected table, chain, set, map, counter, limit, rule or element", what.Text)
-	}
-	f := p.family()
-	name := p.expectWord("a table's name")
-	var t *ruleset.Table
-	for _, x := range p.Ruleset.Tables {
-		if x.Family == f && x.Name == name.Text {
-			t = x
-		}
-	}
-	if t == nil {
-		p.Fail(name.Pos, "no table %s %s is declared above; expected one that is", f, name.Text)
-	}
-	p.Table = t
-	switch what.Text {
-	case "chain":
-		p.chainBlock(p.chainOf(t))
-	case "set", "map":
-		p.setBlock(what.Text == "map")
-	case "counter":
-		p.counterBlock()
-	case "limit":
-		p.limitBlock()
-	case "rule":
-		c := p.expectWord("a chain's name")
-		ch := t.ByName[c.Text]
-		if ch == nil {
-			p.Fail(c.Pos, "no chain of table %s is named %q; expected one that is declared above", t.Name, c.Text)
-		}
-		p.rule(ch)
-	case "element":
-		c := p.expectWord("a set's name")
-		s := t.Sets[c.Text]
-		if s == nil {
-			p.Fail(c.Pos, "no set of table %s is named %q; expected one that is declared above", t.Name, c.Text)
-		}
-		p.setElements(s)
-		p.end("the elements")
-	}
 }

@@ -46,7 +46,7 @@ func (p *Parser) unsupportedStatement(t Token) {
 	case t.Kind != TokenWord:
 		return
 	case t.Text == "masquerade" || t.Text == "snat":
-		p.diagnose(ruleset.Diagnostic{Pos: t.Pos, Reached: ruleset.Refuse, SourceNAT: true,
+		p.Diagnose(ruleset.Diagnostic{Pos: t.Pos, Reached: ruleset.Refuse, SourceNAT: true,
 			Message: quoted(t.Text) + " translates sources, which the firewall does not; put `nat` behind it and leave this rule out"})
 		panic(bail{})
 	case t.Text == "dnat" || t.Text == "redirect" || t.Text == "tproxy":

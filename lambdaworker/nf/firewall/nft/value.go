@@ -11,7 +11,7 @@ import (
 // number takes a decimal, octal or hexadecimal number of at most bits bits.
 func (p *Parser) number(what string, bits int) uint64 {
 	t := p.peek()
-	if t.Kind != tokNumber {
+	if t.Kind != tokNumber && t.Kind != TokenString {
 		p.expected("%s", what)
 	}
 	v, err := ParseNumber(t.Text)
@@ -74,15 +74,17 @@ func (p *Parser) single(d ruleset.Datatype) ruleset.U128 {
 	switch d {
 	case ruleset.TypeAddr4, ruleset.TypeAddr6:
 		return p.address(d)
-	case ruleset.TypeTCPFlags, ruleset.TypeCTState:
+	case ruleset.TypeEtherAddr:
+		return p.ether()
+	case ruleset.TypeTCPFlags, ruleset.TypeCTState, ruleset.TypeCTStatus:
 		return ruleset.Num(p.flags(d, false))
 	}
 	t := p.peek()
-	if t.Kind == tokNumber {
+	if t.Kind == tokNumber || t.Kind == TokenString && t.Text != "" && isDigit(t.Text[0]) {
 		return ruleset.Num(p.number(d.String(), d.Bits()))
 	}
 	v, ok := d.Names()[strings.ToLower(t.Text)]
-	if t.Kind != TokenWord && !(t.Kind == TokenString && d == ruleset.TypeService) || !ok {
+	if t.Kind != TokenWord && t.Kind != TokenString || !ok {
 		p.expected("%s", d)
 	}
 	p.take()
@@ -91,6 +93,12 @@ func (p *Parser) single(d ruleset.Datatype) ruleset.U128 {
 
 func (p *Parser) address(d ruleset.Datatype) ruleset.U128 {
 	t := p.peek()
+	if t.Kind == TokenString {
+		if a, err := netip.ParseAddr(t.Text); err == nil && a.Is4() == (d == ruleset.TypeAddr4) && a.Zone() == "" {
+			p.take()
+			return ruleset.AddrValue(a)
+		}
+	}
 	if v, err := ParseNumber(t.Text); err == nil && t.Kind == tokNumber && d == ruleset.TypeAddr4 && v <= ruleset.Ones(32).Lo {
 		p.take()
 		a := netip.AddrFrom4([4]byte{byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)})
@@ -129,7 +137,7 @@ func (p *Parser) flags(d ruleset.Datatype, commas bool) uint64 {
 			v |= p.number(d.String(), d.Bits())
 		default:
 			bit, ok := d.Names()[strings.ToLower(t.Text)]
-			if t.Kind != TokenWord || !ok {
+			if t.Kind != TokenWord && t.Kind != TokenString || !ok {
 				p.expected("%s", d)
 			}
 			p.take()
@@ -153,4 +161,15 @@ func (p *Parser) ValueOf(at ruleset.Pos, d ruleset.Datatype, text string) rulese
 		p.expected("%s", d)
 	}
 	return s
+}
+
+// ether takes an Ethernet address.
+func (p *Parser) ether() ruleset.U128 {
+	t := p.peek()
+	if t.Kind != tokEther && !(t.Kind == TokenString && etherLen(t.Text) == len(t.Text) && t.Text != "") {
+		p.expected("%s", ruleset.TypeEtherAddr)
+	}
+	p.take()
+	v, _ := strconv.ParseUint(strings.ReplaceAll(t.Text, ":", ""), 16, 48)
+	return ruleset.Num(v)
 }

@@ -98,7 +98,7 @@ func (b *block) valid(w int) uint64 {
 // ruleKey is what a rule asks of the classed fields: which, and for which values from.
 type ruleKey struct {
 	asks uint16
-	from [ruleset.NumFields]ruleset.U128
+	from [len(keyFields)]ruleset.U128
 }
 
 // keyFields is the order in which rules of one kind are sorted: protocols, which leave out half of the words, then the fields
@@ -109,8 +109,8 @@ func (k *ruleKey) compare(o *ruleKey) int {
 	if k.asks != o.asks {
 		return int(k.asks) - int(o.asks)
 	}
-	for _, f := range keyFields {
-		if c := k.from[f].Cmp(o.from[f]); c != 0 {
+	for i := range k.from {
+		if c := k.from[i].Cmp(o.from[i]); c != 0 {
 			return c
 		}
 	}
@@ -119,12 +119,12 @@ func (k *ruleKey) compare(o *ruleKey) int {
 
 func (k *ruleKey) ask(f ruleset.Field, s ruleset.Spans) {
 	for i, x := range keyFields {
-		if x == f {
-			k.asks |= 1 << i
+		if x != f {
+			continue
 		}
-	}
-	if len(s) > 0 {
-		k.from[f] = s[0].Lo
+		if k.asks |= 1 << i; len(s) > 0 {
+			k.from[i] = s[0].Lo
+		}
 	}
 }
 

@@ -29,8 +29,9 @@ type Program struct {
 	namedAt map[*ruleset.NamedCounter]int32 // index of each
 	limitAt map[*ruleset.Limit]int32
 
-	Tracks  bool // some rule asks for ct state
-	Rejects bool
+	UsesConn bool // some rule asks for more of a connection than its state, or sets its mark
+	Tracks   bool // some rule asks for ct state
+	Rejects  bool
 }
 
 // extent are the rules of a chain: from, and the first that is not of it.
@@ -65,6 +66,8 @@ type CompiledOp struct {
 	field    ruleset.Field
 	verdict  ruleset.VerdictKind
 	negate   bool
+	from     ruleset.Field // of OpSet
+	xor      ruleset.U128
 	index    int32 // of a counter, a limit, or a chain
 	mask     ruleset.U128
 	one      ruleset.Span  // the values, where they are one span
@@ -215,7 +218,7 @@ func (p *Program) rule(at int, r *ruleset.Rule, w *constraints) step {
 			continue
 		case o.Kind != ruleset.OpMatch && o.Kind != ruleset.OpConcat:
 			ahead = false
-		case o.Kind == ruleset.OpConcat && ahead && !o.Negate:
+		case o.Kind == ruleset.OpConcat && ahead && !o.Negate && o.Mask == (ruleset.U128{}):
 			// The elements' extent in each field narrows the candidates; the elements themselves are looked up.
 			for k, f := range o.Fields {
 				m := ruleset.Op{Kind: ruleset.OpMatch, Field: f, Mask: ruleset.Ones(ruleset.Fields[f].Bits)}
@@ -224,16 +227,26 @@ func (p *Program) rule(at int, r *ruleset.Rule, w *constraints) step {
 				}
 			}
 		}
-		if o.Kind == ruleset.OpMap && len(o.Fields) == 1 && onlyBefore(r.Ops[:i]) {
+		if o.Kind == ruleset.OpMap && len(o.Fields) == 1 && o.Mask == (ruleset.U128{}) && onlyBefore(r.Ops[:i]) {
 			if m := (ruleset.Op{Kind: ruleset.OpMatch, Field: o.Fields[0], Mask: ruleset.Ones(ruleset.Fields[o.Fields[0]].Bits)}); classed(&m) && o.Fields[0] != ruleset.IP4Protocol {
 				ask(o.Fields[0], column(o.Elements, 0))
 			}
 		}
+		if o.Kind == ruleset.OpMatch && o.Field == ruleset.CTStatus && o.Mask.Lo&^translated == 0 {
+			if o.Values.Contains(ruleset.U128{}) {
+				continue // no connection is translated here: always true
+			}
+			s.ops = append(s.ops, CompiledOp{kind: ruleset.OpMatch, field: ruleset.MetaNFProto, one: ruleset.Span{Lo: ruleset.Num(1)}, Pos: r.Pos})
+			continue
+		}
 		c := p.op(r, o)
 		s.ops = append(s.ops, c)
+		for _, f := range append([]ruleset.Field{o.Field, o.From}, o.Fields...) {
+			p.UsesConn = p.UsesConn || f == ruleset.CTStatus || f == ruleset.CTDirection || f == ruleset.CTMark
+		}
 		s.tests = s.tests || o.Field == ruleset.CTState && o.Kind == ruleset.OpMatch || slices.Contains(o.Fields, ruleset.CTState)
 	}
-	p.Tracks = p.Tracks || s.tests
+	p.Tracks = p.Tracks || s.tests || p.UsesConn
 	var proto protoConstraint
 	for f, v := range asks {
 		w.keys[at].ask(f, v)
@@ -253,6 +266,9 @@ func (p *Program) rule(at int, r *ruleset.Rule, w *constraints) step {
 	s.simplify()
 	return s
 }
+
+// translated are the bits of `ct status` that stand for a translation of addresses, which the firewall never makes.
+const translated = 16 | 32
 
 // orNone tells the empty set from no set.
 func orNone(s ruleset.Spans) ruleset.Spans {
@@ -313,6 +329,9 @@ func (p *Program) op(r *ruleset.Rule, o *ruleset.Op) CompiledOp {
 			p.Limits = append(p.Limits, o.Limit)
 		}
 		c.index = at
+	case ruleset.OpSet:
+		c.from, c.xor = o.From, o.Xor
+		p.UsesConn = p.UsesConn || o.Field == ruleset.CTMark || o.From == ruleset.CTMark
 	case ruleset.OpReject:
 		p.Rejects = true
 	case ruleset.OpVerdict:

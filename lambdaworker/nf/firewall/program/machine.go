@@ -23,6 +23,7 @@ type Machine struct {
 type Actions interface {
 	Logged(b *nf.Batch, i uint16, o *CompiledOp)
 	Rejected(b *nf.Batch, i uint16, v *View, spec *ruleset.RejectWith)
+	SetMark(b *nf.Batch, i uint16, mark uint32) // of the packet's connection
 }
 
 // Count is a rule's counter.
@@ -145,6 +146,8 @@ func (m *Machine) run(b *nf.Batch, i uint16, v *View, rule *step) (ruleset.Verdi
 		case ruleset.OpLog:
 			m.mark(DepAlways)
 			m.Actions.Logged(b, i, o)
+		case ruleset.OpSet:
+			m.set(b, i, v, o)
 		case ruleset.OpReject:
 			m.mark(DepAlways)
 			m.Actions.Rejected(b, i, v, &o.reject)
@@ -166,6 +169,23 @@ func (m *Machine) run(b *nf.Batch, i uint16, v *View, rule *step) (ruleset.Verdi
 	return ruleset.Continue, 0
 }
 
+// set gives the packet or its connection a mark.
+func (m *Machine) set(b *nf.Batch, i uint16, v *View, o *CompiledOp) {
+	var x ruleset.U128
+	if o.from != 0 {
+		m.depend(o.from)
+		x, _ = v.Load(o.from)
+	}
+	mark := uint32(x.And(o.mask).Xor(o.xor).Lo)
+	if o.field == ruleset.MetaMark {
+		v.Mark = mark
+		return
+	}
+	m.mark(DepAlways)
+	v.Conn.Mark = mark
+	m.Actions.SetMark(b, i, mark)
+}
+
 // holds reports whether x is among the values of a match.
 func (o *CompiledOp) holds(x ruleset.U128) bool {
 	if o.values == nil {
@@ -185,6 +205,9 @@ func (m *Machine) find(v *View, o *CompiledOp) *compiledElement {
 		var ok bool
 		if x[k], ok = v.Load(fl); !ok {
 			return errAbsent
+		}
+		if o.mask != (ruleset.U128{}) {
+			x[k] = x[k].And(o.mask)
 		}
 	}
 	// Elements that begin behind the value can't hold it; going down from there ends where none reaches up to it.

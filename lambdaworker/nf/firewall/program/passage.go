@@ -31,7 +31,7 @@ var dependsOn = func() (d [ruleset.NumFields]dependency) {
 	for fl := range d {
 		switch ruleset.Field(fl) {
 		case ruleset.IP4Src, ruleset.IP4Dst, ruleset.IP6Src, ruleset.IP6Dst, ruleset.IP4Protocol, ruleset.IP6NextHeader, ruleset.MetaL4Proto, ruleset.MetaNFProto, ruleset.TransportSrc, ruleset.TransportDst, ruleset.CTState, ruleset.VLANID,
-			ruleset.InIface, ruleset.OutIface, ruleset.IP6HasFragment, ruleset.IP4Version, ruleset.IP6Version, ruleset.MetaProtocol:
+			ruleset.InIface, ruleset.OutIface, ruleset.IP6HasFragment, ruleset.IP4Version, ruleset.IP6Version, ruleset.MetaProtocol, ruleset.MetaMark:
 		case ruleset.TCPFlags:
 			d[fl] = DepFlags
 		default:

@@ -5,6 +5,7 @@ import (
 
 	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/lambdaworker/nf"
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/conntrack"
 	"github.com/granule-nf/granule/lambdaworker/nf/firewall/ruleset"
 )
 
@@ -19,6 +20,8 @@ type View struct {
 	sport     int  // -1 if not there
 	dport     int
 	State     uint8 // ct state, one bit
+	Mark      uint32
+	Conn      conntrack.Conn // where Program.UsesConn
 }
 
 const noL4 = 256
@@ -30,6 +33,7 @@ func (v *View) Look(p *nf.Packet) {
 	if p.Kind == packet.IPv6 && p.IPLen == 40 {
 		v.End = min(int(p.End), len(p.Data)) // a jumbogram's length field is 0
 	}
+	v.Mark = 0
 	v.l4, v.Proto = int(p.L4), int(p.Proto)
 	v.transport = p.FragOff == 0
 	if p.Kind == packet.IPv6 && v.l4 != int(p.L3)+40 {

@@ -41,10 +41,63 @@ func (v *View) loadRare(f ruleset.Field) (ruleset.U128, bool) {
 		return ruleset.Num(uint64(p.EtherType)), true
 	case ruleset.EtherType:
 		return ruleset.Num(uint64(binary.BigEndian.Uint16(v.Data[12:]))), true
+	case ruleset.EtherDst:
+		return ruleset.Num(ether(v.Data)), true
+	case ruleset.EtherSrc:
+		return ruleset.Num(ether(v.Data[6:])), true
+	case ruleset.CTStatus:
+		return ruleset.Num(uint64(v.Conn.Status)), v.Conn.Known
+	case ruleset.CTDirection:
+		return ruleset.Num(uint64(v.Conn.Direction)), v.Conn.Known
+	case ruleset.CTMark:
+		return ruleset.Num(uint64(v.Conn.Mark)), v.Conn.Known
+	case ruleset.MetaMark:
+		return ruleset.Num(uint64(v.Mark)), true
 	case ruleset.PacketType:
 		return ruleset.Num(v.packetType()), true
 	}
+	if kind, ok := ruleset.OptionKind(f); ok {
+		return v.option(f, kind)
+	}
 	return ruleset.U128{}, false
+}
+
+func ether(b []byte) uint64 {
+	return uint64(binary.BigEndian.Uint16(b))<<32 | uint64(binary.BigEndian.Uint32(b[2:]))
+}
+
+// option loads a field of a TCP option (RFC 9293 section 3.1): as far as the header's length says and the packet goes.
+func (v *View) option(f ruleset.Field, kind uint8) (ruleset.U128, bool) {
+	exists := ruleset.IsOptionExists(f)
+	if !v.transport || v.Proto != packet.ProtoTCP || v.l4+20 > v.End {
+		return ruleset.U128{}, false
+	}
+	header := int(v.Data[v.l4+12]>>4) * 4
+	if header < 20 || v.l4+header > v.End {
+		return ruleset.U128{}, false
+	}
+	for o := v.Data[v.l4+20 : v.l4+header]; len(o) > 0 && o[0] != 0; {
+		if o[0] == kind && exists {
+			return ruleset.Num(1), true
+		}
+		if o[0] == 1 {
+			o = o[1:]
+			continue
+		}
+		if len(o) < 2 || o[1] < 2 || int(o[1]) > len(o) {
+			break
+		}
+		if o[0] == kind {
+			switch {
+			case f == ruleset.OptionMSS && o[1] >= 4:
+				return ruleset.Num(uint64(binary.BigEndian.Uint16(o[2:]))), true
+			case f == ruleset.OptionScale && o[1] >= 3:
+				return ruleset.Num(uint64(o[2])), true
+			}
+		}
+		o = o[o[1]:]
+	}
+	return ruleset.Num(0), exists
 }
 
 func (v *View) longAt(off int) (ruleset.U128, bool) {

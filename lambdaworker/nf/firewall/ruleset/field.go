@@ -61,7 +61,17 @@ const (
 	MetaProtocol // behind VLAN tags
 	EtherType    // as on the wire
 	PacketType
-	NumFields
+	EtherSrc
+	EtherDst
+	CTStatus
+	CTDirection
+	CTMark
+	MetaMark
+	optionExists // of TCP: fields for the kinds of OptionNames follow, in their order
+	optionsEnd   = optionExists + numOptions - 1
+	OptionMSS    = optionsEnd + 1 // the maximum segment size
+	OptionScale  = optionsEnd + 2 // the shift of the window
+	NumFields    = optionsEnd + 3
 )
 
 // Datatype is how values of a field are written.
@@ -86,6 +96,10 @@ const (
 	TypeECN
 	TypeEtherType
 	TypePacketType
+	TypeEtherAddr
+	TypeCTStatus
+	TypeCTDirection
+	TypeMark
 )
 
 // l3 and l4 of a fieldInfo are protocols that a match on the field implies; 0 is none.
@@ -159,6 +173,14 @@ var Fields = [NumFields]FieldInfo{
 	FragID:          {"frag id", 32, TypeInteger, packet.IPv6, NoProto},
 	MetaProtocol:    {"meta protocol", 16, TypeEtherType, 0, NoProto},
 	EtherType:       {"ether type", 16, TypeEtherType, 0, NoProto},
+	EtherSrc:        {"ether saddr", 48, TypeEtherAddr, 0, NoProto},
+	EtherDst:        {"ether daddr", 48, TypeEtherAddr, 0, NoProto},
+	CTStatus:        {"ct status", 32, TypeCTStatus, 0, NoProto},
+	CTDirection:     {"ct direction", 8, TypeCTDirection, 0, NoProto},
+	CTMark:          {"ct mark", 32, TypeMark, 0, NoProto},
+	MetaMark:        {"meta mark", 32, TypeMark, 0, NoProto},
+	OptionMSS:       {"tcp option maxseg size", 16, TypeInteger, 0, packet.ProtoTCP},
+	OptionScale:     {"tcp option window count", 8, TypeInteger, 0, packet.ProtoTCP},
 	PacketType:      {"meta pkttype", 8, TypePacketType, 0, NoProto},
 }
 
@@ -169,7 +191,7 @@ const (
 )
 
 // Bitmask reports whether values of d are flags that can be joined by commas and bars.
-func (d Datatype) Bitmask() bool { return d == TypeTCPFlags || d == TypeCTState }
+func (d Datatype) Bitmask() bool { return d == TypeTCPFlags || d == TypeCTState || d == TypeCTStatus }
 
 // String returns what a person writes for a value of type d, for "expected ...".
 func (d Datatype) String() string {
@@ -181,6 +203,7 @@ func (d Datatype) String() string {
 		"a DSCP (cs0-cs7, af11-af43, ef, va or a number below 64)", "a ct state (new, established, related, invalid, untracked)",
 		"a port's name (inside, outside or a name from the option interfaces)", "exists or missing",
 		"an ECN (not-ect, ect0, ect1, ce or a number below 4)", "an Ethernet type (ip, ip6, arp, vlan, 8021q, 8021ad or a number)",
-		"a packet type (host, unicast, broadcast, multicast or other)",
+		"a packet type (host, unicast, broadcast, multicast or other)", "an Ethernet address such as 02:00:00:00:00:01",
+		"a ct status (expected, seen-reply, assured, confirmed, snat, dnat, dying)", "original or reply", "a mark (a number)",
 	}[d]
 }

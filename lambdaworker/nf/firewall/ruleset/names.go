@@ -54,6 +54,10 @@ var ctStateNames = map[string]uint64{
 	"invalid": conntrack.StateInvalid, "established": conntrack.StateEstablished, "related": conntrack.StateRelated, "new": conntrack.StateNew, "untracked": conntrack.StateUntracked,
 }
 
+var ctStatusNames = map[string]uint64{"expected": 1, "seen-reply": 2, "assured": 4, "confirmed": 8, "snat": 16, "dnat": 32, "dying": 512}
+
+var ctDirectionNames = map[string]uint64{"original": 0, "reply": 1}
+
 var ecnNames = map[string]uint64{"not-ect": 0, "ect1": 1, "ect0": 2, "ce": 3}
 
 var etherTypeNames = map[string]uint64{"ip": EtherIPv4, "ip6": EtherIPv6, "arp": 0x0806, "vlan": 0x8100, "8021q": 0x8100, "8021ad": 0x88a8}
@@ -118,6 +122,10 @@ func (d Datatype) Names() map[string]uint64 {
 		return etherTypeNames
 	case TypePacketType:
 		return packetTypeNames
+	case TypeCTStatus:
+		return ctStatusNames
+	case TypeCTDirection:
+		return ctDirectionNames
 	}
 	return nil
 }
@@ -125,8 +133,10 @@ func (d Datatype) Names() map[string]uint64 {
 // Bits returns how many bits a value of type d has.
 func (d Datatype) Bits() int {
 	switch d {
-	case TypeAddr4, TypeCTState:
+	case TypeAddr4, TypeCTState, TypeCTStatus, TypeMark:
 		return 32
+	case TypeEtherAddr:
+		return 48
 	case TypeAddr6:
 		return 128
 	case TypeService, TypeIfname, TypeEtherType:

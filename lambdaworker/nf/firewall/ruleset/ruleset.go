@@ -61,8 +61,10 @@ type Set struct {
 	Merge       bool
 	Verdicts    bool
 	Elements    []Element
-	Timeout     Pos // of its elements, where it says one
-	Expires     Pos // of the first element that says one itself
+	Timeout     Pos  // of its elements, where it says one
+	Expires     Pos  // of the first element that says one itself
+	Opaque      bool // of a kind that is not understood: Diagnostics say why
+	Used        bool // by a rule
 	Diagnostics []Diagnostic
 }
 
@@ -129,13 +131,14 @@ type OpKind uint8
 
 const (
 	OpMatch   OpKind = iota // field & mask in values
-	OpConcat                // fields as one in elements, or not (negate)
+	OpConcat                // fields as one in elements, or not (negate); a single field under mask, if that is not 0
 	OpCounter               //
 	OpLimit                 //
 	OpLog                   //
 	OpReject                //
 	OpVerdict               //
 	OpMap                   // the verdict of the element that holds the fields
+	OpSet                   // field = from & mask ^ xor; of marks alone
 )
 
 // Op is one step of a rule; Kind says which fields mean something.
@@ -148,6 +151,8 @@ type Op struct {
 	Fields   []Field
 	Elements []Element
 	Negate   bool
+	From     Field // of OpSet: 0 where what is set is Xor alone
+	Xor      U128
 	Counter  CounterStart
 	Named    *NamedCounter // that opCounter counts in place of its own; nil: none
 	Limit    *Limit
