@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -24,6 +25,8 @@ type Options struct {
 
 	// Measure has the memory of every stage measured, which takes two garbage collections a stage.
 	Measure bool
+	// Context, where set, gives up compiling when it is done.
+	Context context.Context
 	// ReadFile reads a file that the configuration or another file names; chain.ReadFile if nil.
 	ReadFile func(path string) ([]byte, error)
 }
@@ -119,7 +122,7 @@ func (c *Config) stage(ch Chain, i int, o Options) (CompiledStage, nf.Problems) 
 	b := s.Bundle
 	unread := map[string]bool{}
 	b.Open = c.opener(o, s.Bundle.Files, unread)
-	b.Glob = c.glob
+	b.Glob, b.Context = c.glob, o.Context
 	b.Warn = func(p nf.Problem) { s.Warnings = append(s.Warnings, p) }
 	var before int64
 	if o.Measure {

@@ -1,6 +1,7 @@
 package nf
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,6 +30,8 @@ type Bundle struct {
 	Open func(name string) ([]byte, error) `json:"-"`
 	// Glob, where set, is asked instead of the names of Files.
 	Glob func(pattern string) ([]string, error) `json:"-"`
+	// Context, where set, gives up building when it is done: Setup.Context.
+	Context context.Context `json:"-"`
 	// Warn is told what is odd but no error; may be nil.
 	Warn func(Problem) `json:"-"`
 }
@@ -73,7 +76,7 @@ func Build(b Bundle) (*Pipeline, error) {
 	var nfs []NF
 	var all Problems
 	for _, f := range b.NFs {
-		n, err := f.build(Setup{Open: open, Glob: glob, Flows: flows, Seed: b.Seed, Warn: b.Warn})
+		n, err := f.build(Setup{Open: open, Glob: glob, Context: b.Context, Flows: flows, Seed: b.Seed, Warn: b.Warn})
 		var one Problem
 		var many Problems
 		switch {

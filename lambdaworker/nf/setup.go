@@ -1,6 +1,7 @@
 package nf
 
 import (
+	"context"
 	"fmt"
 	"sort"
 
@@ -12,6 +13,7 @@ type Setup struct {
 	Options Options                                // the mapping behind the function's name
 	Open    func(name string) ([]byte, error)      // reads a file named in the options or in another file, relative to the configuration
 	Glob    func(pattern string) ([]string, error) // names, sorted, that Open takes and that match a pattern of path.Match
+	Context context.Context                        // making the function is given up when it is done; nil: never
 	Flows   *state.Table                           // the stage's flow table; per-flow slices have Flows.Cap() elements
 	Seed    uint64                                 // the chain's seed
 	Warn    func(Problem)                          // told what is odd but no error; may be nil

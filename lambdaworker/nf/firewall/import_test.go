@@ -173,9 +173,9 @@ func FuzzImport(f *testing.F) {
 		var p *nft.Parser
 		options := "{rules: r, format: aws-stateless, policy: drop}"
 		if isAWS {
-			p = aws.Parse("r", open, "drop")
+			p = aws.Parse("r", nft.Source{Open: open}, "drop")
 		} else {
-			p = iptables.Parse("r", ruleset.FamilyIP, open, ruleset.IfaceNames)
+			p = iptables.Parse("r", ruleset.FamilyIP, nft.Source{Open: open}, ruleset.IfaceNames)
 			options = "{rules: r, format: iptables-save}"
 		}
 		checkParsed(t, options, text, p, ps)

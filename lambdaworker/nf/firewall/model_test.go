@@ -129,7 +129,7 @@ func (m *model) rule(r *ruleset.Rule, v *program.View, p *nf.Packet) ruleset.Ver
 				return ruleset.Verdict{}
 			}
 			if o.Kind == ruleset.OpMap && e.Verdict.Kind != ruleset.Continue {
-				return e.Verdict
+				return *e.Verdict
 			}
 		}
 	}
@@ -202,7 +202,7 @@ func TestModel(t *testing.T) {
 func compareWithModel(t *testing.T, name, text string, ps []nftest.Packet) {
 	t.Helper()
 	open := func(string) ([]byte, error) { return []byte(text), nil }
-	p := nft.Parse("r", open, ruleset.IfaceNames)
+	p := nft.Parse("r", nft.Source{Open: open}, ruleset.IfaceNames)
 	bases := p.Resolve()
 	if len(p.Problems) > 0 {
 		t.Fatalf("%s: %v\n%s", name, p.Problems, text)

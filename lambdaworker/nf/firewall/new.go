@@ -3,6 +3,7 @@ package firewall
 import (
 	"github.com/granule-nf/granule/lambdaworker/nf"
 	"github.com/granule-nf/granule/lambdaworker/nf/firewall/conntrack"
+	"github.com/granule-nf/granule/lambdaworker/nf/firewall/nft"
 	"github.com/granule-nf/granule/lambdaworker/nf/firewall/program"
 	"github.com/granule-nf/granule/lambdaworker/nf/firewall/ruleset"
 )
@@ -13,14 +14,14 @@ func New(s nf.Setup) (nf.NF, error) {
 	if err != nil {
 		return nil, err
 	}
-	prog, problems, warnings := load(o, s.Open)
+	prog, warnings, err := load(o, nft.Source{Open: s.Open, Glob: s.Glob, Context: s.Context})
 	if s.Warn != nil {
 		for _, w := range warnings {
 			s.Warn(w)
 		}
 	}
-	if len(problems) > 0 {
-		return nil, problems
+	if err != nil {
+		return nil, err
 	}
 	f := &Firewall{machine: program.Machine{Program: prog}, options: *o, flows: s.Flows, identity: prog.Identity()}
 	f.machine.Actions = f

@@ -213,7 +213,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return nil, errors.New("no such file")
 		}
-		checkParsed(t, "{rules: r}", text, nft.Parse("r", open, ruleset.IfaceNames), ps)
+		checkParsed(t, "{rules: r}", text, nft.Parse("r", nft.Source{Open: open}, ruleset.IfaceNames), ps)
 	})
 }
 

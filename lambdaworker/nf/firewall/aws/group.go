@@ -15,11 +15,16 @@ import (
 // Parse reads a stateless rule group of AWS Network Firewall: what `describe-rule-group` prints, its RuleGroup, or its
 // RulesSource. Rules run by priority, lowest first; what none of them decides meets policy, the StatelessDefaultActions
 // of the firewall policy, which is not part of a rule group. Every rule has a counter.
-func Parse(name string, open func(string) ([]byte, error), policy string) *nft.Parser {
-	p := nft.New(open, nil)
+func Parse(name string, from nft.Source, policy string) *nft.Parser {
+	p := nft.New(from, nil)
+	p.Reading(func() { read(p, name, policy) })
+	return p
+}
+
+func read(p *nft.Parser, name, policy string) {
 	src, ok := p.Read(name)
 	if !ok {
-		return p
+		return
 	}
 	a := &group{Parser: p}
 	a.Table = p.TableOf(ruleset.FamilyInet, "aws")
@@ -29,7 +34,6 @@ func Parse(name string, open func(string) ([]byte, error), policy string) *nft.P
 		a.base.Policy = ruleset.Drop
 	}
 	p.Guard(func() { a.group(readJSON(p, name, src)) })
-	return p
 }
 
 // group is a rule group that is being read.

@@ -2,6 +2,7 @@
 package iptables
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/granule-nf/granule/ingress/packet"
@@ -11,14 +12,28 @@ import (
 
 // Parse reads what iptables-save or ip6tables-save wrote into the same ruleset that nft text becomes. Every
 // rule has a counter, as in iptables, which starts from what the file says.
-func Parse(name string, f ruleset.Family, open func(string) ([]byte, error), sides map[string]uint64) *nft.Parser {
-	p := nft.New(open, sides)
+func Parse(name string, f ruleset.Family, from nft.Source, ifaces map[string]uint64) *nft.Parser {
+	p := nft.New(from, ifaces)
+	p.Reading(func() { read(p, name, f) })
+	return p
+}
+
+func read(p *nft.Parser, name string, f ruleset.Family) {
 	src, ok := p.Read(name)
 	if !ok {
-		return p
+		return
+	}
+	if c := firstByte(src); c != 0 && strings.IndexByte("*:-[C", c) < 0 {
+		word, _, _ := bytes.Cut(bytes.TrimSpace(src), []byte(" "))
+		word, _, _ = bytes.Cut(word, []byte("\n"))
+		p.Problem(ruleset.Pos{File: name, Line: 1, Col: 1}, "found %.20q before a table; expected what iptables-save prints, from *filter to COMMIT", word)
+		return
 	}
 	t := &file{Parser: p, family: f}
 	for i, line := range strings.Split(string(src), "\n") {
+		if i&0xff == 0 {
+			p.Tick()
+		}
 		words := t.split(ruleset.Pos{File: name, Line: i + 1, Col: 1}, strings.TrimSuffix(line, "\r"))
 		if len(words) > 0 {
 			p.Guard(func() { t.line(words) })
@@ -29,7 +44,16 @@ func Parse(name string, f ruleset.Family, open func(string) ([]byte, error), sid
 	if p.Table == nil && len(p.Problems) == 0 {
 		p.Problem(ruleset.Pos{File: name, Line: 1, Col: 1}, "no table filter; expected what iptables-save prints, from *filter to COMMIT")
 	}
-	return p
+}
+
+// firstByte returns what the first line begins with that is neither empty nor a comment, 0 if there is none.
+func firstByte(src []byte) byte {
+	for line := range bytes.Lines(src) {
+		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
+			return line[0]
+		}
+	}
+	return 0
 }
 
 // file is an iptables-save file that is being read.

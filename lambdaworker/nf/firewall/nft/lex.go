@@ -58,14 +58,17 @@ type lexer struct {
 	problem  func(ruleset.Pos, string, ...any)
 }
 
+// newLexer cuts src, the text of file.
+func newLexer(file, src string, problem func(ruleset.Pos, string, ...any)) *lexer {
+	return &lexer{src: src, file: file, line: 1, problem: problem}
+}
+
 // lex returns the tokens of src, the last of them tokEOF.
-func lex(file, src string, problem func(ruleset.Pos, string, ...any)) []Token {
-	l := &lexer{src: src, file: file, line: 1, problem: problem}
-	toks := make([]Token, 0, len(src)/4+1)
+func lex(file, src string, problem func(ruleset.Pos, string, ...any)) (toks []Token) {
+	l := newLexer(file, src, problem)
 	for {
 		t := l.next()
-		toks = append(toks, t)
-		if t.Kind == tokEOF {
+		if toks = append(toks, t); t.Kind == tokEOF {
 			return toks
 		}
 	}

@@ -3,9 +3,8 @@
 package nft
 
 import (
+	"context"
 	"fmt"
-	"path"
-	"strings"
 
 	"github.com/granule-nf/granule/lambdaworker/nf"
 	"github.com/granule-nf/granule/lambdaworker/nf/firewall/ruleset"
@@ -16,16 +15,21 @@ const (
 	maxIncludes = 16 // nested, as nft
 	maxNesting  = 64 // files and variables
 	maxTokens   = 4 << 20
+	maxBraces   = 64
+	maxBytes    = 256 << 20 // of all files together
 )
 
 // Parser turns the tokens of a rule file into a ruleset. A mistake in one statement is noted and the next statement is
 // read, so that one run names most of what is wrong.
 type Parser struct {
-	open          func(string) ([]byte, error)
+	Err           error // that of the context: reading was given up, and nothing else here means anything
+	source        Source
+	bytes         int               // read so far
 	ifaces        map[string]uint64 // names of iifname and oifname
 	streams       []stream          // the innermost include or variable is read first
 	depth         int               // braces open
-	taken         int               // tokens taken
+	parens        int
+	taken         int // tokens taken
 	defines       map[string][]Token
 	Ruleset       *ruleset.Ruleset
 	Problems      nf.Problems
@@ -38,46 +42,108 @@ type Parser struct {
 	unknown       map[string]uint64     // interfaces that are no port here, numbered behind those of sides
 }
 
-// stream is where tokens come from: a file, or a variable's value.
-type stream struct {
-	file string // empty for a variable
-	toks []Token
-	at   int
+// Source is where rule files come from.
+type Source struct {
+	Open    func(name string) ([]byte, error)
+	Glob    func(pattern string) ([]string, error) // names that Open takes, sorted; nil where there is no folder to look through
+	Context context.Context                        // reading is given up when it is done; nil: never
 }
+
+// stream is where tokens come from: a file, or a variable's value. Those of a file are made as they are taken, so that a
+// long file costs its bytes and what is kept of it.
+type stream struct {
+	file  string // empty for a variable
+	depth int    // of files that include each other
+	lex   *lexer // nil: toks is all
+	toks  []Token
+	at    int
+}
+
+// fill makes one more token of the file, and reports whether there was one.
+func (s *stream) fill(last bool) bool {
+	if s.lex == nil {
+		return false
+	}
+	if s.at == len(s.toks) {
+		s.toks, s.at = s.toks[:0], 0
+	}
+	t := s.lex.next()
+	if t.Kind == tokEOF {
+		s.lex = nil
+		if !last {
+			t.Kind, t.Text = tokBreak, "\n" // what includes a file goes on behind it
+		}
+	}
+	s.toks = append(s.toks, t)
+	return true
+}
+
+// cancelled leaves the whole file.
+type cancelled struct{}
 
 // bail leaves the statement that is being parsed; its problem has been noted.
 type bail struct{}
 
 // Parse reads name and what it includes. Problems are in the order in which they were met.
-func Parse(name string, open func(string) ([]byte, error), sides map[string]uint64) *Parser {
-	p := New(open, sides)
-	src, ok := p.Read(name)
-	if !ok {
-		return p
-	}
-	p.streams = []stream{{file: name, toks: lex(name, string(src), p.Problem)}}
-	for p.more() {
-		p.statement(p.topLevel)
-	}
-	for _, f := range p.deferred {
-		p.Guard(f)
-	}
+func Parse(name string, from Source, ifaces map[string]uint64) *Parser {
+	p := New(from, ifaces)
+	p.Reading(func() {
+		src, ok := p.Read(name)
+		if !ok {
+			return
+		}
+		if t, ok := startsRules(name, src); !ok {
+			p.Problem(t.Pos, "found %s; expected table, add, insert, include, define, flush or delete", t.Found())
+			return
+		}
+		p.streams = []stream{{file: name, lex: newLexer(name, string(src), p.Problem)}}
+		for p.more() {
+			p.statement(p.topLevel)
+		}
+		for _, f := range p.deferred {
+			p.Guard(f)
+		}
+	})
 	return p
+}
+
+// Reading runs f, which reads a file, until it ends or the source's context is done: then Err says so.
+func (p *Parser) Reading(f func()) {
+	defer func() {
+		if e := recover(); e != nil {
+			if _, is := e.(cancelled); !is {
+				panic(e)
+			}
+			p.Err = p.source.Context.Err()
+		}
+	}()
+	p.Tick()
+	f()
+}
+
+// Tick gives up reading if the context is done.
+func (p *Parser) Tick() {
+	if c := p.source.Context; c != nil && c.Err() != nil {
+		panic(cancelled{})
+	}
 }
 
 // more reports whether the file goes on.
 func (p *Parser) more() (more bool) { return p.peekRaw().Kind != tokEOF }
 
-// New returns a parser that opens files by open; ifaces are the names that iifname and oifname may take.
-func New(open func(string) ([]byte, error), sides map[string]uint64) *Parser {
-	return &Parser{open: open, ifaces: sides, defines: map[string][]Token{}, Ruleset: &ruleset.Ruleset{}, unknown: map[string]uint64{}, said: map[string]bool{}}
+// New returns a parser of files from that source; ifaces are the names that iifname and oifname may take.
+func New(from Source, ifaces map[string]uint64) *Parser {
+	return &Parser{source: from, ifaces: ifaces, defines: map[string][]Token{}, Ruleset: &ruleset.Ruleset{}, unknown: map[string]uint64{}, said: map[string]bool{}}
 }
 
 // Read returns the rule file itself.
 func (p *Parser) Read(name string) ([]byte, bool) {
-	src, err := p.open(name)
+	src, err := p.source.Open(name)
+	if err == nil {
+		err = p.text(src)
+	}
 	if err != nil {
-		p.Problem(ruleset.Pos{File: name}, "can't be read: %v", err)
+		p.Problem(ruleset.Pos{File: name, Line: 1, Col: 1}, "can't be read: %v", err)
 	}
 	return src, err == nil
 }
@@ -155,6 +221,9 @@ func (p *Parser) peekRaw() Token {
 		if s.at < len(s.toks) {
 			return s.toks[s.at]
 		}
+		if s.fill(len(p.streams) == 1) {
+			continue
+		}
 		p.streams = p.streams[:len(p.streams)-1]
 	}
 }
@@ -165,7 +234,9 @@ func (p *Parser) takeRaw() Token {
 		return t
 	}
 	p.streams[len(p.streams)-1].at++
-	p.taken++
+	if p.taken++; p.taken&0xfff == 0 {
+		p.Tick()
+	}
 	switch {
 	case t.is("{"):
 		p.depth++
@@ -201,7 +272,7 @@ func (p *Parser) peek() Token {
 // second returns the token behind the next one, as it stands.
 func (p *Parser) second() Token {
 	p.peek()
-	if s := &p.streams[len(p.streams)-1]; s.at+1 < len(s.toks) {
+	if s := &p.streams[len(p.streams)-1]; s.at+1 < len(s.toks) || s.fill(len(p.streams) == 1) {
 		return s.toks[s.at+1]
 	}
 	return Token{}
@@ -282,43 +353,6 @@ func (p *Parser) common() bool {
 		return false
 	}
 	return true
-}
-
-// include reads another file in place. Its name counts from the folder of the file that includes it.
-func (p *Parser) include() {
-	p.take()
-	t := p.peek()
-	if t.Kind != TokenString {
-		p.expected("a file's name in quotes")
-	}
-	p.take()
-	p.end("the file's name")
-	name := t.Text
-	if strings.ContainsAny(name, "*?[") {
-		p.Fail(t.Pos, "include of the pattern %q: a worker has no folder to look through; expected one include for each file", name)
-	}
-	if !path.IsAbs(name) {
-		name = path.Join(path.Dir(t.Pos.File), name)
-	}
-	nested := 0
-	for _, s := range p.streams {
-		if s.file == name {
-			p.Fail(t.Pos, "include of %q: that file is being read already; expected no file to include itself", name)
-		}
-		if s.file != "" {
-			nested++
-		}
-	}
-	if nested >= maxIncludes {
-		p.Fail(t.Pos, "include of %q: files are nested %d deep; expected at most %d", name, nested+1, maxIncludes)
-	}
-	src, err := p.open(name)
-	if err != nil {
-		p.Fail(t.Pos, "include of %q: %v", name, err)
-	}
-	body := lex(name, string(src), p.Problem)
-	body[len(body)-1].Kind, body[len(body)-1].Text = tokBreak, "\n"
-	p.streams = append(p.streams, stream{file: name, toks: body})
 }
 
 // define keeps the tokens of a variable's value.

@@ -159,6 +159,9 @@ func (p *Parser) setElements(s *ruleset.Set) {
 // lists, which come from variables.
 func (p *Parser) elementList(kinds []ruleset.Datatype, verdicts bool, into []ruleset.Element, of *ruleset.Set) []ruleset.Element {
 	open := p.expect("{")
+	if p.depth > maxBraces {
+		p.Fail(open.Pos, "braces are nested %d deep; expected at most %d", p.depth, maxBraces)
+	}
 	p.skipBreaks()
 	if p.peek().is("}") {
 		p.expected("an element")
@@ -183,7 +186,8 @@ func (p *Parser) elementList(kinds []ruleset.Datatype, verdicts bool, into []rul
 				p.skipBreaks()
 				p.expect(":")
 				p.skipBreaks()
-				e.Verdict = p.verdict()
+				v := p.verdict()
+				e.Verdict = &v
 			}
 			into = append(into, e)
 		}

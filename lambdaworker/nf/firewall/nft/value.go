@@ -126,6 +126,11 @@ func (p *Parser) address(d ruleset.Datatype) ruleset.U128 {
 
 // flags takes flags joined by bars, and by commas too if commas; parentheses may stand around them.
 func (p *Parser) flags(d ruleset.Datatype, commas bool) uint64 {
+	if p.parens++; p.parens > maxBraces {
+		p.parens = 0
+		p.Fail(p.peek().Pos, "parentheses are nested more than %d deep; expected fewer", maxBraces)
+	}
+	defer func() { p.parens = max(p.parens-1, 0) }()
 	var v uint64
 	for {
 		switch t := p.peek(); {

@@ -156,7 +156,11 @@ func (l *layout) classes(constraints []constraint, top ruleset.U128) (part parti
 		at   ruleset.U128
 		rule int
 	}
-	var edges []edge
+	n := 0
+	for _, w := range constraints {
+		n += len(w.values)
+	}
+	edges := make([]edge, 0, 2*n)
 	for _, w := range constraints {
 		for _, s := range w.values {
 			edges = append(edges, edge{s.Lo, w.rule})
@@ -166,7 +170,8 @@ func (l *layout) classes(constraints []constraint, top ruleset.U128) (part parti
 		}
 	}
 	slices.SortFunc(edges, func(a, b edge) int { return a.at.Cmp(b.at) })
-	part.from, part.class = []ruleset.U128{{}}, []uint32{absent}
+	part.from, part.class = make([]ruleset.U128, 1, len(edges)+1), make([]uint32, 1, len(edges)+1)
+	part.class[0] = absent
 	for i := 0; i < len(edges); {
 		at := edges[i].at
 		for ; i < len(edges) && edges[i].at == at; i++ {

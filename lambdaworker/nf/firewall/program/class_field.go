@@ -30,27 +30,59 @@ func newSmallField(l *layout, constraints []constraint, size int) smallField {
 }
 
 // addr4Field finds the class of an IPv4 address in at most three steps, of 16, 8 and 8 bits. An entry with the top
-// bit set names a block of 256 entries for the next step.
+// bit set names a block of 256 entries for the next step. Where rules name so many addresses far apart that blocks would
+// take more than maxBlocks, a search among the edges of classes, which lie close together within 16 bits, stands in for them.
 type addr4Field struct {
 	rows
 	root   []uint32
 	blocks []uint32
 	absent uint32
+
+	from  []uint32 // edges, nil where blocks serve; root[a>>16] is then the last edge at or below a's first 16 bits followed by zeros
+	class []uint32
 }
+
+// maxBlocks is 16 MiB of them; with more edges than maxEdges blocks are not even tried.
+const (
+	maxBlocks = 16 << 10
+	maxEdges  = 64 << 10
+)
 
 const blockBit = 1 << 31
 
 func newAddr4Field(l *layout, constraints []constraint) addr4Field {
 	part, r, absent := l.classes(constraints, ruleset.Ones(32))
 	f := addr4Field{rows: r, root: make([]uint32, 1<<16), absent: absent}
+	if len(part.from) > maxEdges {
+		f.search(part)
+		return f
+	}
 	for i, from := range part.from {
 		to := uint64(1) << 32
 		if i+1 < len(part.from) {
 			to = part.from[i+1].Lo
 		}
-		f.fill(-1, 16, from.Lo, to-1, part.class[i])
+		if f.fill(-1, 16, from.Lo, to-1, part.class[i]); len(f.blocks) > maxBlocks*256 {
+			f.search(part)
+			break
+		}
 	}
 	return f
+}
+
+// search makes f one that searches.
+func (f *addr4Field) search(part partition) {
+	f.blocks, f.from, f.class = nil, make([]uint32, len(part.from)), part.class
+	for i, from := range part.from {
+		f.from[i] = uint32(from.Lo)
+	}
+	at := uint32(0)
+	for i := range f.root {
+		for int(at)+1 < len(f.from) && f.from[at+1] <= uint32(i)<<16 {
+			at++
+		}
+		f.root[i] = at
+	}
 }
 
 // at returns the entries of block n, -1 for the root.
@@ -88,6 +120,9 @@ func (f *addr4Field) fill(n int, shift uint, lo, hi uint64, class uint32) {
 
 func (f *addr4Field) lookup(a uint32) uint32 {
 	e := f.root[a>>16]
+	if f.from != nil {
+		return f.class[f.edge(a, e)]
+	}
 	if e&blockBit != 0 {
 		e = f.blocks[e<<8|a>>8&0xff]
 		if e&blockBit != 0 {
@@ -95,6 +130,22 @@ func (f *addr4Field) lookup(a uint32) uint32 {
 		}
 	}
 	return e
+}
+
+// edge returns the last edge at or below a, which is lo or one behind it.
+func (f *addr4Field) edge(a, lo uint32) uint32 {
+	hi := uint32(len(f.from))
+	if a>>16 < 0xffff {
+		hi = f.root[a>>16+1] + 1
+	}
+	for hi-lo > 1 {
+		if mid := (lo + hi) / 2; f.from[mid] <= a {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	return lo
 }
 
 // addr6Field finds the class of an IPv6 address by longest prefix: the edges of classes cut into prefixes.

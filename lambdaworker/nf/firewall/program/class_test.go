@@ -17,12 +17,15 @@ func TestRowsFollowRules(t *testing.T) {
 		fmt.Fprintf(&b, "\t\t\t11.0.%d.%d,\n", i/64, i%64*4)
 	}
 	b.WriteString("\t\t}\n\t}\n\tchain c {\n\t\ttype filter hook forward priority 0; policy accept;\n\t\tip saddr @bad drop\n\t\tip saddr 11.0.0.0/16 accept\n\t}\n}\n")
-	p := nft.Parse("r", func(string) ([]byte, error) { return []byte(b.String()), nil }, ruleset.IfaceNames)
+	p := nft.Parse("r", nft.Source{Open: func(string) ([]byte, error) { return []byte(b.String()), nil }}, ruleset.IfaceNames)
 	bases := p.Resolve()
 	if len(p.Problems) > 0 {
 		t.Fatal(p.Problems)
 	}
-	prog := Compile(p.Ruleset, bases)
+	prog, err := Compile(t.Context(), p.Ruleset, bases)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if rows := len(prog.src4.heads); rows != 3 { // neither rule, the second, both
 		t.Errorf("%d rows of sources for two rules, expected 3", rows)
 	}

@@ -3,6 +3,7 @@
 package program
 
 import (
+	"context"
 	"slices"
 
 	"github.com/granule-nf/granule/ingress/packet"
@@ -88,8 +89,11 @@ type compiledElement struct {
 	chain   int32
 }
 
-// Compile makes a program of the base chains, which resolve returned, and of all chains' counters.
-func Compile(set *ruleset.Ruleset, bases []*ruleset.Chain) *Program {
+// Compile makes a program of the base chains, which Resolve returned, and of all chains' counters. The error is that of ctx, which may be nil.
+func Compile(ctx context.Context, set *ruleset.Ruleset, bases []*ruleset.Chain) (*Program, error) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	p := &Program{}
 	var order []*ruleset.Chain
 	seen := map[*ruleset.Chain]bool{}
@@ -139,11 +143,21 @@ func Compile(set *ruleset.Ruleset, bases []*ruleset.Chain) *Program {
 	}
 	p.layout, p.blocks = arrange(p.chains, w.keys)
 	l := &p.layout
-	p.shape = newSmallField(l, w.shapes(), shapes)
-	p.src4, p.dst4 = newAddr4Field(l, w.of[ruleset.IP4Src]), newAddr4Field(l, w.of[ruleset.IP4Dst])
-	p.src6, p.dst6 = newAddr6Field(l, w.of[ruleset.IP6Src]), newAddr6Field(l, w.of[ruleset.IP6Dst])
-	p.sport, p.dport = newSmallField(l, w.of[ruleset.TransportSrc], 1<<16), newSmallField(l, w.of[ruleset.TransportDst], 1<<16)
-	return p
+	for _, make := range []func(){
+		func() { p.shape = newSmallField(l, w.shapes(), shapes) },
+		func() { p.src4 = newAddr4Field(l, w.of[ruleset.IP4Src]) },
+		func() { p.dst4 = newAddr4Field(l, w.of[ruleset.IP4Dst]) },
+		func() { p.src6 = newAddr6Field(l, w.of[ruleset.IP6Src]) },
+		func() { p.dst6 = newAddr6Field(l, w.of[ruleset.IP6Dst]) },
+		func() { p.sport = newSmallField(l, w.of[ruleset.TransportSrc], 1<<16) },
+		func() { p.dport = newSmallField(l, w.of[ruleset.TransportDst], 1<<16) },
+	} {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		make()
+	}
+	return p, nil
 }
 
 func (p *Program) unreached(r *ruleset.Rule) {
@@ -343,7 +357,10 @@ func (p *Program) op(r *ruleset.Rule, o *ruleset.Op) CompiledOp {
 			if e.CatchAll {
 				order = len(o.Elements)
 			}
-			c.elements = append(c.elements, compiledElement{spans: e.Spans, order: order, verdict: e.Verdict.Kind, chain: chainIndex(&e.Verdict)})
+			c.elements = append(c.elements, compiledElement{spans: e.Spans, order: order})
+			if last := &c.elements[len(c.elements)-1]; e.Verdict != nil {
+				last.verdict, last.chain = e.Verdict.Kind, chainIndex(e.Verdict)
+			}
 		}
 		slices.SortStableFunc(c.elements, func(a, b compiledElement) int { return a.spans[0].Lo.Cmp(b.spans[0].Lo) })
 		var reach ruleset.U128

@@ -72,8 +72,8 @@ type Set struct {
 type Element struct {
 	Pos      Pos
 	Spans    []Span
-	CatchAll bool // `*`: what no other element holds
-	Verdict  Verdict
+	CatchAll bool     // `*`: what no other element holds
+	Verdict  *Verdict // of a map; nil in sets, which may have a million elements
 }
 
 // Hook is where a base chain hangs.

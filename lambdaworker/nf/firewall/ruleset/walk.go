@@ -10,7 +10,7 @@ func (c *Chain) EachVerdict(f func(*Verdict)) {
 				f(&o.Verdict)
 			case OpMap:
 				for k := range o.Elements {
-					f(&o.Elements[k].Verdict)
+					f(o.Elements[k].Verdict)
 				}
 			}
 		}
