@@ -43,10 +43,10 @@ func TestOddFilesAreRefused(t *testing.T) {
 		name, says string
 		make       func(path string) error
 	}{
-		{"/dev/zero", "/dev/zero is a device; expected a regular file", nil},
-		{"pipe", "is a pipe; expected a regular file", func(p string) error { return syscall.Mkfifo(p, 0o600) }},
-		{"folder", "is a folder; expected a regular file", func(p string) error { return os.Mkdir(p, 0o700) }},
-		{"huge", "has 128 MiB; expected at most 64", func(p string) error {
+		{"/dev/zero", "found a device; expected a regular file", nil},
+		{"pipe", "found a FIFO; expected a regular file", func(p string) error { return syscall.Mkfifo(p, 0o600) }},
+		{"folder", "is a directory", func(p string) error { return os.Mkdir(p, 0o700) }},
+		{"huge", "found more than 67108864 bytes", func(p string) error {
 			f, err := os.Create(p)
 			if err != nil {
 				return err
