@@ -77,6 +77,9 @@ func (l *link) serve() {
 	l.frames() // the first batches may have come with the Welcome
 	for l.reason == "" && l.flush() {
 		if l.retired {
+			if l.clock.newest > 0 { // flows that no other worker took over are at their end
+				l.events(l.pipeline.Flush(l.clock.newest))
+			}
 			l.end(ReasonRetired, "")
 			break
 		}

@@ -147,6 +147,8 @@ func (l *fakeLink) Outstanding(f func(uint64)) {
 	}
 }
 
+func (l *fakeLink) Retire() bool { return false }
+
 func (l *fakeLink) ImportState(part []byte, more bool) bool {
 	l.state = append(l.state, part...)
 	l.parts++

@@ -18,6 +18,7 @@ type Link interface {
 	OldestUnanswered() int64
 	ImportState(part []byte, more bool) bool
 	Release(subflows []uint16) bool
+	Retire() bool
 	Ping(mark int64) bool
 	LastPong() int64
 	Outstanding(f func(ref uint64))
