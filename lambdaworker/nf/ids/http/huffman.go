@@ -2,7 +2,7 @@ package http
 
 import "math/bits"
 
-const fastBits = 9
+const fastBits = 10
 
 // huffman decodes one canonical code: short codes by one look into fast, long ones by counting.
 type huffman struct {
@@ -52,6 +52,17 @@ func (h *huffman) build(lens []uint8, partial bool) bool {
 		}
 	}
 	return true
+}
+
+// quick is decode where there are bits enough for any code; length 0 is no code.
+func (h *huffman) quick(v uint64) (sym int, length uint) {
+	if e := h.fast[v&(1<<fastBits-1)]; e != 0 {
+		return int(e >> 4), uint(e & 15)
+	}
+	if sym, length = h.decode(v, 15); sym < 0 {
+		return 0, 0
+	}
+	return sym, length
 }
 
 // decode returns the symbol that the n bits in v begin with, and the length of its code; length 0 asks for more bits, and

@@ -63,6 +63,9 @@ func (z *inflater) write(in []byte) (rest, out []byte) {
 	}
 	z.from = z.at
 	for z.at < uint32(len(z.window)) {
+		if z.state == symbol && len(in) >= 8 {
+			in = z.fast(in)
+		}
 		for z.n <= 48 && len(in) > 0 {
 			z.bits |= uint64(in[0]) << z.n
 			z.n += 8
