@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/granule-nf/granule/gateway/locallambda/confine"
 	"github.com/granule-nf/granule/gateway/settings"
 	_ "github.com/granule-nf/granule/lambdaworker/nf/all"
 )
@@ -22,9 +23,14 @@ var version = "unknown"
 var hangup = make(chan os.Signal, 1)
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == confine.Command {
+		fmt.Fprintln(os.Stderr, "granule:", confine.Main(os.Args[2:]))
+		os.Exit(1)
+	}
 	signal.Notify(hangup, syscall.SIGHUP)
 	if self, err := os.Executable(); err == nil {
 		compiler = settings.CompileProcess(self)
+		confine.Program = self
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

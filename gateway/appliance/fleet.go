@@ -57,8 +57,9 @@ func newFleet(cfg settings.Fleet, conns int, joined func(*relay.Conn), log *slog
 		}
 		return f, nil
 	}
-	f.local, err = locallambda.New(locallambda.Config{Seed: cfg.Seed, Logger: log, Functions: []locallambda.Function{{
+	f.local, err = locallambda.New(locallambda.Config{Seed: cfg.Seed, Logger: log, Launcher: cfg.Launcher, Functions: []locallambda.Function{{
 		Name: cfg.Function, Artifact: cfg.Bootstrap, MemoryMB: cfg.MemoryMB, Timeout: cfg.Lifetime, CPUs: cfg.CPUs, ColdStart: cfg.ColdStart,
+		UID: cfg.UID, GID: cfg.GID,
 	}}})
 	if err != nil {
 		return nil, err

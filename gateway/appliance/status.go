@@ -63,6 +63,9 @@ func (a *Appliance) Status() *console.Status {
 	}
 	if a.workers != nil {
 		s.Refused = a.workers.refused()
+		if a.workers.local != nil {
+			s.Confinement = a.workers.local.Confinement()
+		}
 	}
 	if a.events != nil {
 		s.Events = a.events.Counters()

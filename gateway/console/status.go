@@ -6,6 +6,7 @@ import (
 
 	"github.com/granule-nf/granule/gateway/coordinator"
 	"github.com/granule-nf/granule/gateway/dataplane"
+	"github.com/granule-nf/granule/gateway/locallambda/confine"
 	"github.com/granule-nf/granule/ingress"
 )
 
@@ -20,18 +21,19 @@ type Status struct {
 
 	Configuration Configuration `json:"configuration"`
 
-	Ledger   Ledger                       `json:"ledger"`
-	Packets  Packets                      `json:"packets"`
-	Ports    map[string]ingress.PortStats `json:"ports"`    // by side
-	Attached map[string]any               `json:"attached"` // how each port is attached, by side
-	Workers  []coordinator.Worker         `json:"workers"`
-	Stages   []coordinator.Stage          `json:"stages,omitempty"`
-	Fleet    coordinator.Counters         `json:"fleet"`
-	Refused  map[string]uint64            `json:"refused"` // worker connections refused, by reason
-	Events   EventCounters                `json:"events"`
-	Reports  map[uint32]json.RawMessage   `json:"reports"` // newest counters of each worker's functions, by worker
-	Memory   Memory                       `json:"memory"`
-	Shards   int                          `json:"shards"`
+	Ledger      Ledger                       `json:"ledger"`
+	Packets     Packets                      `json:"packets"`
+	Ports       map[string]ingress.PortStats `json:"ports"`    // by side
+	Attached    map[string]any               `json:"attached"` // how each port is attached, by side
+	Workers     []coordinator.Worker         `json:"workers"`
+	Stages      []coordinator.Stage          `json:"stages,omitempty"`
+	Fleet       coordinator.Counters         `json:"fleet"`
+	Confinement *confine.Report              `json:"confinement,omitempty"` // of the local worker that was started last; none: they run as the gateway does
+	Refused     map[string]uint64            `json:"refused"`               // worker connections refused, by reason
+	Events      EventCounters                `json:"events"`
+	Reports     map[uint32]json.RawMessage   `json:"reports"` // newest counters of each worker's functions, by worker
+	Memory      Memory                       `json:"memory"`
+	Shards      int                          `json:"shards"`
 }
 
 // Configuration says which reading of the configuration judges packets. Generation 1 is that of the start; SIGHUP has it read again.

@@ -35,6 +35,9 @@ func (s *Status) Print(w io.Writer) {
 	}
 	fmt.Fprintf(w, "\ndelay: p50 <= %s, p99 <= %s; redispatched %d; flows %d of %d\n\n", s.Packets.DelayP50, s.Packets.DelayP99,
 		s.Packets.Redispatched, s.Memory.Flows, s.Memory.FlowCapacity)
+	if s.Confinement != nil {
+		fmt.Fprintf(w, "local workers: %s\n\n", s.Confinement)
+	}
 	t = tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(t, "worker\tstage\tstate\tconfiguration\tage\treplaced in")
 	for _, x := range s.Workers {

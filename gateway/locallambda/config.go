@@ -38,6 +38,8 @@ type Config struct {
 	// Listen is a TCP address for the Invoke API, for the AWS CLI and other clients outside this process.
 	// Empty: no port is opened, Service.Client and Service.RoundTrip need none.
 	Listen string
+	// Launcher confines the functions' processes.
+	Launcher Launcher
 	// Seed makes the draws of faults with a probability repeatable.
 	Seed uint64
 	// Logger gets a line per life-cycle event (info) and per line that a function prints (debug); slog.Default unless given.

@@ -69,11 +69,17 @@ func (s *spawner) start(spec launchSpec) (process, error) {
 	cmd.Stdout, cmd.Stderr = output.child, output.child
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	limits.atStart(cmd.SysProcAttr)
-	if spec.uid != 0 {
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: spec.uid, Gid: spec.gid} // and no further groups
+	started, err := s.confiner.confined(cmd, &spec)
+	if err == nil {
+		err = s.onThread(cmd.Start)
+		started(err)
 	}
-
-	if err := s.onThread(cmd.Start); err != nil {
+	if err != nil && s.confiner.bare.Load() && cmd.SysProcAttr.Cloneflags != 0 {
+		output.close()
+		limits.remove()
+		return s.start(spec) // without namespaces, which were refused
+	}
+	if err != nil {
 		output.close()
 		limits.remove()
 		return nil, fmt.Errorf("%w: %w", errEntrypoint, err)

@@ -65,7 +65,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	cfg = cfg.withDefaults()
 	e := &enforcer{groups: findCgroups(string(mounts), ownGroupV2(string(own))), log: cfg.Logger}
-	spawner := newSpawner(e)
+	spawner := newSpawner(e, newConfiner(cfg.Launcher))
 	s := newService(cfg, spawner.start)
 	s.enforcer, s.spawner = e, spawner
 

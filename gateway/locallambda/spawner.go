@@ -8,12 +8,13 @@ import "runtime"
 // was locked, one the scheduler gave up), and would take healthy workers with it.
 type spawner struct {
 	enforcer *enforcer
+	confiner *confiner
 	jobs     chan func()
 	stopped  chan struct{}
 }
 
-func newSpawner(e *enforcer) *spawner {
-	s := &spawner{enforcer: e, jobs: make(chan func()), stopped: make(chan struct{})}
+func newSpawner(e *enforcer, c *confiner) *spawner {
+	s := &spawner{enforcer: e, confiner: c, jobs: make(chan func()), stopped: make(chan struct{})}
 	go func() {
 		defer close(s.stopped)
 		runtime.LockOSThread()

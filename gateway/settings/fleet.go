@@ -30,6 +30,8 @@ type Fleet struct {
 	Join      time.Duration
 	Whole     bool // workers return every packet whole: --ship full
 	Seed      uint64
+	Launcher  locallambda.Launcher // how local workers are confined
+	UID, GID  uint32               // of local workers; 0: a user each, or the gateway's
 }
 
 // Validate refuses what can not work, before a port is touched. The error begins with the name of the setting.
@@ -54,6 +56,9 @@ func (c *Fleet) Validate() error {
 
 // cloud says which Lambda is called.
 func (s *Run) cloud() error {
+	if err := s.confine(); err != nil {
+		return err
+	}
 	switch {
 	case s.lambdaAt == "local" && os.Getenv("AWS_ENDPOINT_URL_LAMBDA") == "":
 		if s.fleet.Bootstrap == "" {

@@ -27,6 +27,8 @@ type Run struct {
 	jumbo, leaveRelay, zeroCopy                         bool
 	instance, admin, adminToken, events, lambdaAt       string
 	adminHosts                                          []string
+	workerUser                                          string
+	confineWorkers                                      bool
 	logLevel, logFormat                                 string
 	limits                                              CompileLimits
 	seed                                                uint64      // of the chains; 0 until load
@@ -77,6 +79,9 @@ func (s *Run) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&s.fleet.MemoryMB, "worker-memory", locallambda.MemoryPerCPU, "memory of a local worker in MB, with its CPU share as on the platform")
 	fs.Float64Var(&s.fleet.CPUs, "worker-cpus", -1, "CPU share of a local worker; 0: by its memory, as on the platform; -1: no limit")
 	fs.DurationVar(&s.fleet.ColdStart, "worker-cold-start", 0, "time added to the start of a local worker")
+
+	fs.StringVar(&s.workerUser, "worker-user", ownUsers, workerUserUsage)
+	fs.BoolVar(&s.confineWorkers, "worker-confine", true, "confine local workers: no capabilities, few system calls, no files but the artifact, namespaces; status says what of it this machine allows")
 
 	fs.StringVar(&s.fleet.Listen, "relay-listen", "127.0.0.1:0", "where workers dial in")
 	fs.StringSliceVar(&s.fleet.Advertise, "relay-advertise", nil, "host:port as workers see it, to be tried in order (default: relay-listen)")

@@ -76,7 +76,7 @@ func TestLiveGarbageFromAWorker(t *testing.T) {
 	} {
 		t.Run("tls "+tt.tls, func(t *testing.T) {
 			m := newMiddleman(t, orders{})
-			l := newLive(t, "--bootstrap", m.artifact(), "--relay-tls", tt.tls)
+			l := newLive(t, "--worker-confine=false", "--bootstrap", m.artifact(), "--relay-tls", tt.tls)
 			l.standby()
 			var spoilt uint32
 			l.intact(l.transfer(1<<20, func() {
@@ -127,7 +127,7 @@ func TestLiveSlowReader(t *testing.T) {
 	m := newMiddleman(t, orders{Slow: "slow", Bytes: 1 << 10, Every: 100})
 	l := newLiveWith(t, liveConfig{
 		files: map[string]string{"granule.yaml": slowBesideQuick},
-		flags: []string{"--bootstrap", m.artifact(), "--standby", "0"},
+		flags: []string{"--worker-confine=false", "--bootstrap", m.artifact(), "--standby", "0"},
 	})
 	stop := make(chan struct{})
 	slow := l.background(7001, stop)

@@ -49,7 +49,7 @@ func TestLiveGarbageAtTheRelay(t *testing.T) {
 func TestLiveWrongAndReplayedTokens(t *testing.T) {
 	const late = 2
 	m := newMiddleman(t, orders{Hold: late})
-	l := newLive(t, "--bootstrap", m.artifact())
+	l := newLive(t, "--worker-confine=false", "--bootstrap", m.artifact())
 	l.intact(l.transfer(1<<20, func() {
 		joined, expected := m.invocation(l, 1), m.invocation(l, late)
 		stranger := expected
