@@ -29,6 +29,7 @@ var borders = map[string]struct {
 	"lambdaworker":                {[]string{"lambdaworker", "relay", "ingress/packet"}, "a worker never has the gateway's side in it"},
 	"gateway/dataplane":           {[]string{"gateway/dataplane", "ingress", "flowtable", "relay"}, "the packet path knows no functions and no cloud"},
 	"gateway/dataplane/classify":  {[]string{"ingress/packet"}, "the gateway and replay classify by it: it holds no state and does no I/O"},
+	"gateway/dataplane/fragment":  {[]string{"ingress/packet"}, "the gateway and replay hold fragments by it: it knows no slots"},
 	"gateway/replica":             {[]string{"lambdaworker/state", "flowhash"}, "it keeps entries and does not know what is in them"},
 	"gateway/coordinator/placer":  {nil, "it knows of loads, and of nothing that has them"},
 	"gateway/coordinator":         {[]string{"gateway/coordinator/placer", "gateway/dataplane"}, "it decides, and forwards nothing"},

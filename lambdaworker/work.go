@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/lambdaworker/nf"
 	"github.com/granule-nf/granule/relay/wire"
 )
@@ -19,6 +20,13 @@ func (l *link) work(h wire.Header, body []byte) wire.Fault {
 		}
 		l.pipeline.Of(p.Subflow)
 		l.pipeline.Add(p.Data, uint32(p.Wire), side, p.Time, 0)
+		if p.Upper != nil {
+			u, ok := packet.ParseUpper(p.Upper)
+			if !ok {
+				return wire.FaultFlags
+			}
+			l.pipeline.SetUpper(u)
+		}
 	}
 	b := l.pipeline.Run()
 	l.clock.newest = b.Now

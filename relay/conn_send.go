@@ -25,7 +25,21 @@ func (c *Conn) Room(carried int) bool {
 // ns since the Unix epoch. A batch that is full, or that the packet is too far from in time, is sealed by itself and
 // waits for Flush.
 func (c *Conn) Add(ref uint64, subflow uint16, fromOutside bool, wireLen int, carried []byte, whole bool, timeNs int64) {
-	if !c.builder.Fits(len(carried), timeNs) {
+	c.begin(len(carried), timeNs)
+	c.builder.Add(subflow, fromOutside, wireLen, carried, whole, timeNs)
+	c.added(ref)
+}
+
+// AddFragment is Add for a fragment of a datagram whose first one is known. Room was asked about wire.UpperSize bytes more.
+func (c *Conn) AddFragment(ref uint64, subflow uint16, fromOutside bool, wireLen int, upper *wire.Upper, carried []byte, whole bool, timeNs int64) {
+	c.begin(wire.UpperSize+len(carried), timeNs)
+	c.builder.AddFragment(subflow, fromOutside, wireLen, upper, carried, whole, timeNs)
+	c.added(ref)
+}
+
+// begin makes room in the batch for a packet.
+func (c *Conn) begin(carried int, timeNs int64) {
+	if !c.builder.Fits(carried, timeNs) {
 		c.sealBatch()
 	}
 	if c.builder.Len() == 0 {
@@ -34,7 +48,9 @@ func (c *Conn) Add(ref uint64, subflow uint16, fromOutside bool, wireLen int, ca
 			c.first = c.now
 		}
 	}
-	c.builder.Add(subflow, fromOutside, wireLen, carried, whole, timeNs)
+}
+
+func (c *Conn) added(ref uint64) {
 	c.owed.add(ref)
 	c.counts.Packets++
 	if c.builder.Full() {

@@ -45,6 +45,7 @@ func New(cfg settings.Gateway, log *slog.Logger) (_ *Appliance, err error) {
 	a.reasons = dataplane.ReasonNames(verdictNames())
 	cfg.Dataplane.Verdicts = int(nf.NumVerdicts)
 	cfg.Dataplane.Chains, cfg.Dataplane.Stages, cfg.Dataplane.Choose = cfg.Plan.Chains, cfg.Plan.Stages, cfg.Plan.Choose
+	cfg.Dataplane.Datagrams = cfg.Plan.Datagrams
 	if err := cfg.Dataplane.Validate(); err != nil {
 		return nil, err
 	}

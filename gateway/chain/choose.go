@@ -25,3 +25,15 @@ func (p *Plan) Choose(frame []byte, wire uint32) int {
 	}
 	return -1
 }
+
+// Datagrams reports whether a function of any chain wants fragments to be judged as what their datagram is.
+func (p *Plan) Datagrams() bool {
+	for i := range p.Chains {
+		for j := range p.Chains[i].Stages {
+			if p.Chains[i].Stages[j].Needs.Datagrams {
+				return true
+			}
+		}
+	}
+	return false
+}

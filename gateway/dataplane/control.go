@@ -14,7 +14,7 @@ func (s *Shard) Ledger(l *Ledger) {
 // publish shows others the ledger.
 func (s *Shard) publish() {
 	for side := range s.led.Ports {
-		s.led.Ports[side].InFlight = s.slots.inUse[side]
+		s.led.Ports[side].InFlight = s.slots.inUse[side] - s.moved[side]
 	}
 	s.led.Flows = uint64(s.flows.Len())
 	s.countReplicas()

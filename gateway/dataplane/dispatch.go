@@ -42,6 +42,10 @@ func (s *Shard) ship(c *conn, id uint16, i uint32) bool {
 	if !s.cfg.Stages[c.pool].Whole {
 		carried = carried[:sl.headers]
 	}
+	extra := 0
+	if sl.flags&fragmented != 0 {
+		extra = wire.UpperSize
+	}
 	// Some captures say that less was on the wire than they hold.
 	onWire := max(int(f.Wire), len(f.Data))
 	if onWire > wire.MaxPacket {
@@ -50,7 +54,7 @@ func (s *Shard) ship(c *conn, id uint16, i uint32) bool {
 		s.resolve(i, NoVerdict)
 		return true
 	}
-	if !c.admits(sl.losses, s.cfg.MaxDeaths) || !c.link.Room(len(carried)) {
+	if !c.admits(sl.losses, s.cfg.MaxDeaths) || !c.link.Room(extra+len(carried)) {
 		return false
 	}
 	at := f.Time
@@ -66,7 +70,11 @@ func (s *Shard) ship(c *conn, id uint16, i uint32) bool {
 		s.conns.dirty = append(s.conns.dirty, id)
 	}
 	c.inflight++
-	c.link.Add(s.slots.ref(i), sl.sub, sl.side == ingress.Outside, onWire, carried, len(carried) == onWire, max(at, 0))
+	if extra > 0 {
+		c.link.AddFragment(s.slots.ref(i), sl.sub, sl.side == ingress.Outside, onWire, s.wireUpper(i), carried, len(carried) == onWire, max(at, 0))
+	} else {
+		c.link.Add(s.slots.ref(i), sl.sub, sl.side == ingress.Outside, onWire, carried, len(carried) == onWire, max(at, 0))
+	}
 	sl.phase, sl.holder = sent, id
 	s.led.BatchPackets++
 	return true

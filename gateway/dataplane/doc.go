@@ -3,6 +3,7 @@
 //	turn.go       one turn of the loop: what is done, in which order
 //	receive.go    take a burst, classify it (package classify), look up its flows, park each packet in a slot
 //	steering.go   a packet that arrived on another shard's queue goes to the one that has its flow (ring.go)
+//	fragments.go  a fragment waits for the first one of its datagram (package fragment)
 //	dispatch.go   ship to the worker that has the sub-flow
 //	waiting.go    or wait until there is one, or until it has room
 //	flush.go      write the batches

@@ -9,6 +9,7 @@ import (
 
 	"github.com/granule-nf/granule/ingress"
 	"github.com/granule-nf/granule/relay"
+	"github.com/granule-nf/granule/relay/wire"
 	"golang.org/x/sys/unix"
 )
 
@@ -84,6 +85,7 @@ type fakeLink struct {
 	refs     []uint64 // added and not answered, in order
 	carried  [][]byte
 	subs     []uint16
+	uppers   []wire.Upper            // of the fragments among them
 	answers  []func(h relay.Handler) // given at the next Read
 	window   int
 	broken   bool
@@ -121,6 +123,10 @@ func (l *fakeLink) Add(ref uint64, sub uint16, _ bool, _ int, carried []byte, _ 
 	l.refs = append(l.refs, ref)
 	l.subs = append(l.subs, sub)
 	l.carried = append(l.carried, bytes.Clone(carried))
+}
+func (l *fakeLink) AddFragment(ref uint64, sub uint16, out bool, wireLen int, upper *wire.Upper, carried []byte, whole bool, at int64) {
+	l.uppers = append(l.uppers, *upper)
+	l.Add(ref, sub, out, wireLen, carried, whole, at)
 }
 func (l *fakeLink) Flush() relay.Status     { l.flushed++; return l.status() }
 func (l *fakeLink) Tick(int64)              {}

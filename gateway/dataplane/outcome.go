@@ -4,6 +4,7 @@ import (
 	"math/bits"
 
 	"github.com/granule-nf/granule/flowtable"
+	"github.com/granule-nf/granule/ingress"
 )
 
 // This file is how a packet ends. Once decided it stays in its flow's queue until all before it are decided, and is retired: queued
@@ -90,12 +91,17 @@ func (s *Shard) discard(i uint32, why Reason) {
 // free gives the frame back to the port it is parked in and the slot to the table.
 func (s *Shard) free(i uint32) {
 	sl := &s.slots.s[i]
-	if int(sl.owner) == s.id {
-		s.ports.free(sl.side, sl.frame)
-	} else {
-		s.steering.giveBack(int(sl.owner), sl.side, sl.frame)
-	}
+	s.freeFrame(int(sl.owner), sl.side, sl.frame)
 	s.slots.put(i)
+}
+
+// freeFrame gives a frame back to the shard in whose port of that side it is parked.
+func (s *Shard) freeFrame(owner int, side ingress.Side, id uint32) {
+	if owner == s.id {
+		s.ports.free(side, id)
+	} else {
+		s.steering.giveBack(owner, side, id)
+	}
 }
 
 // discardAll drops everything that is still parked.

@@ -5,6 +5,7 @@ import "time"
 // resolveOverdue looks for what is late: packets parked longer than --max-delay, workers that answer nothing, idle flows.
 func (s *Shard) resolveOverdue() {
 	s.resolveOverduePackets()
+	s.expireFragments()
 	for id := range s.conns.all {
 		c := &s.conns.all[id]
 		if c.used {

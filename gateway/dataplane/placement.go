@@ -22,6 +22,7 @@ type Placement struct {
 type Layout struct {
 	Stages        []Stage // as many as Config.Stages
 	Choose        classify.Chooser
+	Datagrams     bool
 	DropUnmatched bool
 }
 
@@ -61,7 +62,7 @@ func (s *Shard) adopt(p *Placement) {
 			}
 		}
 		s.forgetState(l.Stages)
-		s.cfg.Stages, s.cfg.Choose, s.cfg.DropUnmatched = l.Stages, l.Choose, l.DropUnmatched
+		s.cfg.Stages, s.cfg.Choose, s.cfg.DropUnmatched, s.cfg.Datagrams = l.Stages, l.Choose, l.DropUnmatched, l.Datagrams
 	}
 	s.placement = p
 	s.grant(p)

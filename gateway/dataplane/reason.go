@@ -21,6 +21,9 @@ const (
 	RewriteTooShort               // a worker made the packet shorter than an Ethernet header
 	InjectTooShort                // a frame a worker made is shorter than an Ethernet header
 	InjectTooLong                 // a frame a worker made is longer than the port's MTU
+	FragmentTimeout               // the first fragment of its datagram did not come in time
+	FragmentOverlap               // its bytes had been seen, or another fragment of its datagram contradicted them
+	FragmentLimit                 // too many fragments wait for the first of their datagram
 	numOwn
 )
 
@@ -36,6 +39,7 @@ const NumReasons = int(FirstVerdict) + maxVerdict + 1
 var ownNames = [numOwn]string{
 	"unmatched", "malformed", "no_worker", "overload", "no_verdict", "tx_full", "rewrite_too_long", "inject_tx_full", "shutdown", "poison",
 	"rewrite_too_short", "inject_too_short", "inject_too_long",
+	"fragment_timeout", "fragment_overlap", "fragment_limit",
 }
 
 // ReasonNames returns the name of every reason that can occur, by value, given the names of the functions' verdicts

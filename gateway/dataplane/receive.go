@@ -16,10 +16,11 @@ const lookahead = 32
 
 // burst is the packets at hand. Its arrays are here because locals would escape.
 type burst struct {
-	frames  [maxBurst]ingress.Frame
-	sides   [maxBurst]ingress.Side
-	packets [lookahead]classify.Packet
-	hashes  [lookahead]uint64 // of their flows
+	frames   [maxBurst]ingress.Frame
+	sides    [maxBurst]ingress.Side
+	packets  [lookahead]classify.Packet
+	hashes   [lookahead]uint64 // of their flows
+	arrivals [maxBurst]arrival
 }
 
 // receive takes a burst from one port, and leads each packet as far as it goes without waiting.
@@ -31,53 +32,66 @@ func (s *Shard) receive(side ingress.Side) int {
 	b := &s.burst
 	n := s.ports.port[side].Receive(b.frames[:room])
 	for i := range n {
-		b.sides[i] = side
+		b.sides[i], b.arrivals[i] = side, arrival{owner: uint8(s.id)}
 	}
-	s.ingest(n, s.id)
+	s.ingest(n)
 	return n
 }
 
-// ingest classifies n packets of the burst and places them, in the order in which they came. owner is the shard whose ports the frames
-// are parked in.
-func (s *Shard) ingest(n, owner int) {
+// ingest classifies n packets of the burst and places them, in the order in which they came.
+func (s *Shard) ingest(n int) {
 	b := &s.burst
 	for first := 0; first < n; first += lookahead {
-		frames, sides := b.frames[first:min(first+lookahead, n)], b.sides[first:]
+		frames, sides, arrivals := b.frames[first:min(first+lookahead, n)], b.sides[first:], b.arrivals[first:]
 		for i := range frames {
 			p := &b.packets[i]
 			s.cfg.Rules.Packet(frames[i].Data, frames[i].Wire, p)
+			if arrivals[i].upper.Known { // a fragment that has met the others of its datagram
+				p.Info.SetUpper(arrivals[i].upper)
+				p.Reverse = p.Info.Key(frames[i].Data, &p.Key)
+			}
 			if p.Class == classify.Judged {
 				b.hashes[i] = s.flows.Hash(&p.Key)
 			}
 		}
 		s.flows.Prefetch(b.hashes[:len(frames)])
 		for i := range frames {
-			s.place(&frames[i], sides[i], owner, &b.packets[i], b.hashes[i])
+			s.place(&frames[i], sides[i], arrivals[i], &b.packets[i], b.hashes[i])
 		}
 	}
 }
 
 // place parks a packet that has been classified and gives it its place in the order of its flow.
-func (s *Shard) place(f *ingress.Frame, side ingress.Side, owner int, p *classify.Packet, hash uint64) {
-	if p.Class == classify.Judged && s.space.shards > 1 && owner == s.id {
-		if home := s.space.home(p, hash, side); home != s.id {
-			s.steer(home, f, side)
+func (s *Shard) place(f *ingress.Frame, side ingress.Side, a arrival, p *classify.Packet, hash uint64) {
+	if p.Class == classify.Judged {
+		if p.Info.Frag && !p.Info.Learned && s.cfg.Datagrams {
+			s.placeFragment(f, side, a, p)
 			return
 		}
+		if s.space.shards > 1 {
+			if home := s.space.home(p, hash, side); home != s.id {
+				s.steer(home, f, side, a)
+				return
+			}
+		}
 	}
-	s.countArrival(f, side)
+	s.countArrival(f, side, a)
 	if p.Info.Problem != packet.OK {
 		s.led.Problems[p.Info.Problem]++
 	}
-	i := s.slots.take(*f, side, uint8(owner), s.clock.now)
+	i := s.slots.take(*f, side, a.owner, s.clock.now)
 	sl := &s.slots.s[i]
+	if a.upper.Known {
+		sl.flags = fragmented
+		s.slots.upper[i] = a.upper
+	}
 	switch p.Class {
 	case classify.Malformed:
 		s.discard(i, Malformed)
 		return
 	case classify.Bypassed:
 		s.led.Layer2[p.Layer2]++
-		sl.flags = bypassed
+		sl.flags |= bypassed
 		s.enqueueTX(i)
 		return
 	case classify.NotIP:
@@ -85,7 +99,7 @@ func (s *Shard) place(f *ingress.Frame, side ingress.Side, owner int, p *classif
 			s.discard(i, Unmatched)
 			return
 		}
-		sl.flags = bypassed
+		sl.flags |= bypassed
 		s.enqueueTX(i)
 		return
 	}
@@ -114,8 +128,12 @@ func (s *Shard) place(f *ingress.Frame, side ingress.Side, owner int, p *classif
 	}
 }
 
-// countArrival counts a packet as received, by the shard that accounts for its end.
-func (s *Shard) countArrival(f *ingress.Frame, side ingress.Side) {
+// countArrival counts a packet as received, by the shard that accounts for its end; one that has been counted by another shard has moved here.
+func (s *Shard) countArrival(f *ingress.Frame, side ingress.Side, a arrival) {
+	if a.counted {
+		s.moved[side]++
+		return
+	}
 	led := &s.led.Ports[side]
 	led.Received++
 	led.ReceivedBytes += uint64(f.Wire)

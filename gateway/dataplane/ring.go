@@ -19,8 +19,9 @@ type ring struct {
 
 // steered is a frame that arrived on another shard's queue, or the ID of one that comes home.
 type steered struct {
-	frame ingress.Frame
-	side  ingress.Side
+	frame   ingress.Frame
+	side    ingress.Side
+	arrival arrival
 }
 
 func newRing(n int) *ring {

@@ -6,7 +6,9 @@ import (
 	"sync/atomic"
 
 	"github.com/granule-nf/granule/flowtable"
+	"github.com/granule-nf/granule/gateway/dataplane/fragment"
 	"github.com/granule-nf/granule/ingress"
+	"github.com/granule-nf/granule/relay/wire"
 	"golang.org/x/sys/unix"
 )
 
@@ -22,23 +24,29 @@ type Shard struct {
 	parked   func(i int) []byte                // parkedFor
 
 	// Owned by the shard's thread.
-	clock      clock
-	due        due
-	end        end
-	poller     poller
-	ports      ports
-	burst      burst
-	space      flowSpace
-	steering   steering
-	flows      *flowtable.Table
-	slots      *slotTable
-	unassigned int // slots that wait for their sub-flow to have a worker
-	handoffs   handoffs
-	layout     *Layout // of the configuration that was adopted last; nil: that of cfg
-	placement  *Placement
-	routes     routes
-	conns      connections
-	led        Ledger
+	clock          clock
+	due            due
+	end            end
+	poller         poller
+	ports          ports
+	burst          burst
+	space          flowSpace
+	steering       steering
+	fragments      *fragment.Table
+	dropHeld       func(head uint32, timedOut bool) // what fragments call
+	moved          [2]uint64                        // packets that other shards counted as received, less those that this one counted and others have
+	captured       bool                             // packets carry their own time
+	upper          wire.Upper                       // of the fragment that is shipped
+	newestFragment int64
+	flows          *flowtable.Table
+	slots          *slotTable
+	unassigned     int // slots that wait for their sub-flow to have a worker
+	handoffs       handoffs
+	layout         *Layout // of the configuration that was adopted last; nil: that of cfg
+	placement      *Placement
+	routes         routes
+	conns          connections
+	led            Ledger
 
 	// Used by other goroutines, too.
 	mail      *mailbox
@@ -57,17 +65,19 @@ func NewShard(id int, cfg Config, q Queue, hooks Hooks) (*Shard, error) {
 	}
 	s := &Shard{
 		cfg: cfg, hooks: hooks.withDefaults(), id: id, clock: newClock(),
-		ports:  newPorts(q.Ports, cfg.Slots),
-		space:  flowSpace{chains: cfg.Chains, seed: cfg.Seed, shard: id, shards: 1},
-		flows:  flowtable.New(flowtable.Config{Flows: cfg.Flows, IdleNS: cfg.FlowIdle.Nanoseconds(), Seed: cfg.Seed}),
-		slots:  newSlotTable(cfg.Slots),
-		routes: newRoutes(len(cfg.Stages)),
-		conns:  newConnections(cfg.Slots),
+		ports:     newPorts(q.Ports, cfg.Slots),
+		space:     flowSpace{chains: cfg.Chains, seed: cfg.Seed, shard: id, shards: 1},
+		flows:     flowtable.New(flowtable.Config{Flows: cfg.Flows, IdleNS: cfg.FlowIdle.Nanoseconds(), Seed: cfg.Seed}),
+		slots:     newSlotTable(cfg.Slots),
+		routes:    newRoutes(len(cfg.Stages)),
+		conns:     newConnections(cfg.Slots),
+		fragments: newFragments(&cfg),
 	}
 	for i := range s.routes {
 		s.routes[i].chain, s.routes[i].space = cfg.Stages[i].Chain, &s.space
 	}
 	s.parked = s.parkedFor
+	s.dropHeld = s.discardEnded
 	var err error
 	if s.poller, err = newPoller(); err != nil {
 		return nil, err

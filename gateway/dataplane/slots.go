@@ -4,6 +4,7 @@ import (
 	"unsafe"
 
 	"github.com/granule-nf/granule/ingress"
+	"github.com/granule-nf/granule/ingress/packet"
 )
 
 // none is the index of no slot, flow or connection.
@@ -14,6 +15,7 @@ type phase uint8
 
 const (
 	unused  phase = iota
+	held          // a fragment: until its datagram's first one has come
 	waiting       // for a worker, or for room on its connection
 	sent          // to a worker, no verdict yet
 	decided       // what stands before it in its flow and direction is not
@@ -45,8 +47,9 @@ type slot struct {
 }
 
 const (
-	reversed = 1 << 0 // slot flag: which of its flow's two queues it stands in
-	bypassed = 1 << 1 // slot flag: no chain sees it
+	reversed   = 1 << 0 // slot flag: which of its flow's two queues it stands in
+	bypassed   = 1 << 1 // slot flag: no chain sees it
+	fragmented = 1 << 2 // slot flag: a fragment; upper says what its datagram's first one said
 )
 
 // A slot fills a cache line exactly: the compiler refuses any other size.
@@ -59,6 +62,7 @@ const keep = Reason(255)
 type slotTable struct {
 	s      []slot
 	frames []ingress.Frame
+	upper  []packet.Upper // of slots that are fragmented
 	free   []uint32
 	oldest uint32
 	newest uint32
@@ -66,7 +70,7 @@ type slotTable struct {
 }
 
 func newSlotTable(n int) *slotTable {
-	t := &slotTable{s: make([]slot, n), frames: make([]ingress.Frame, n), free: make([]uint32, n), oldest: none, newest: none}
+	t := &slotTable{s: make([]slot, n), frames: make([]ingress.Frame, n), upper: make([]packet.Upper, n), free: make([]uint32, n), oldest: none, newest: none}
 	for i := range t.free {
 		t.free[i] = uint32(n - 1 - i)
 	}

@@ -42,16 +42,16 @@ func Join(shards []*Shard) error {
 
 // steer passes a frame to the shard that has its flow. If that one is so far behind that the ring is full, the packet is dropped as
 // overload; if it has ended, as at a shutdown.
-func (s *Shard) steer(to int, f *ingress.Frame, side ingress.Side) {
+func (s *Shard) steer(to int, f *ingress.Frame, side ingress.Side, a arrival) {
 	peer := s.steering.peers[to]
 	why := Overload
 	if peer.closed.Load() {
 		why = Shutdown
 	}
-	if why == Shutdown || !peer.steering.in[s.id].put(steered{*f, side}) {
-		s.countArrival(f, side)
+	if why == Shutdown || !peer.steering.in[s.id].put(steered{*f, side, a}) {
+		s.countArrival(f, side, a)
 		s.led.Ports[side].Dropped[why]++
-		s.ports.free(side, f.ID)
+		s.freeFrame(int(a.owner), side, f.ID)
 		return
 	}
 	s.led.Crossed++
@@ -63,7 +63,7 @@ func (s *Shard) steer(to int, f *ingress.Frame, side ingress.Side) {
 // receiveSteered ingests what other shards received for this one.
 func (s *Shard) receiveSteered() (total int) {
 	b := &s.burst
-	for from, r := range s.steering.in {
+	for _, r := range s.steering.in {
 		for r != nil {
 			n, room := 0, min(maxBurst, len(s.slots.free))
 			for n < room {
@@ -71,13 +71,13 @@ func (s *Shard) receiveSteered() (total int) {
 				if !ok {
 					break
 				}
-				b.frames[n], b.sides[n] = x.frame, x.side
+				b.frames[n], b.sides[n], b.arrivals[n] = x.frame, x.side, x.arrival
 				n++
 			}
 			if n == 0 {
 				break
 			}
-			s.ingest(n, from)
+			s.ingest(n)
 			total += n
 		}
 	}
@@ -86,15 +86,15 @@ func (s *Shard) receiveSteered() (total int) {
 
 // discardSteered accounts for what other shards received for this one and it will not ingest.
 func (s *Shard) discardSteered(why Reason) {
-	for from, r := range s.steering.in {
+	for _, r := range s.steering.in {
 		for r != nil {
 			x, ok := r.get()
 			if !ok {
 				break
 			}
-			s.countArrival(&x.frame, x.side)
+			s.countArrival(&x.frame, x.side, x.arrival)
 			s.led.Ports[x.side].Dropped[why]++
-			s.steering.giveBack(from, x.side, x.frame.ID)
+			s.freeFrame(int(x.arrival.owner), x.side, x.frame.ID)
 		}
 	}
 }
@@ -111,7 +111,7 @@ func (t *steering) waiting() bool {
 
 // giveBack sends the ID of a frame that was received at side home to its owner.
 func (t *steering) giveBack(owner int, side ingress.Side, id uint32) {
-	t.peers[owner].steering.home[t.shard].put(steered{ingress.Frame{ID: id}, side})
+	t.peers[owner].steering.home[t.shard].put(steered{frame: ingress.Frame{ID: id}, side: side})
 }
 
 // receiveReturned frees the frames that have come home.

@@ -42,7 +42,8 @@ type fate struct {
 	from     ingress.Side
 	dropped  bool
 	bypassed bool
-	observed bool // it crosses unjudged, and an IDS sees it
+	upper    packet.Upper // of a fragment: what its datagram's first one said
+	observed bool         // it crosses unjudged, and an IDS sees it
 	reason   dataplane.Reason
 	chain    int
 	told     bool // a function has written the drop event itself
@@ -57,13 +58,14 @@ type replay struct {
 	hosts  insideHosts
 	events events
 
-	rules   classify.Rules
-	at      classify.Packet // the one that is being classified
-	fates   []fate
-	members [][]uint16      // of the batch, one list a chain
-	left    []ingress.Frame // packets of the batch that leave, in order
-	inserts []insert
-	made    []byte // bytes of what functions made
+	rules     classify.Rules
+	fragments fragments
+	at        classify.Packet // the one that is being classified
+	fates     []fate
+	members   [][]uint16      // of the batch, one list a chain
+	left      []ingress.Frame // packets of the batch that leave, in order
+	inserts   []insert
+	made      []byte // bytes of what functions made
 
 	packets counts
 	number  uint64
@@ -103,11 +105,12 @@ func newReplay(plan *chain.Plan, hosts insideHosts, cfg config) *replay {
 	}
 	r := &replay{
 		cfg: cfg, plan: plan, hosts: hosts,
-		rules:   classify.Rules{Choose: plan.Choose, DropMalformed: cfg.DropMalformed, DropUnmatched: cfg.DropUnmatched, Layer2: cfg.Layer2},
-		flows:   flowtable.New(flowtable.Config{Flows: cfg.Flows, IdleNS: cfg.IdleNS, Seed: cfg.Seed}),
-		fates:   make([]fate, 0, cfg.Batch),
-		members: make([][]uint16, len(plan.Chains)),
-		left:    make([]ingress.Frame, 0, 3*cfg.Batch),
+		rules:     classify.Rules{Choose: plan.Choose, DropMalformed: cfg.DropMalformed, DropUnmatched: cfg.DropUnmatched, Layer2: cfg.Layer2, Datagrams: plan.Datagrams()},
+		flows:     flowtable.New(flowtable.Config{Flows: cfg.Flows, IdleNS: cfg.IdleNS, Seed: cfg.Seed}),
+		fragments: newFragments(cfg.Seed),
+		fates:     make([]fate, 0, cfg.Batch),
+		members:   make([][]uint16, len(plan.Chains)),
+		left:      make([]ingress.Frame, 0, 3*cfg.Batch),
 	}
 	for i := range r.members {
 		r.members[i] = make([]uint16, 0, cfg.Batch)
@@ -147,30 +150,47 @@ func (r *replay) batch(frames []ingress.Frame) []ingress.Frame {
 	return r.left
 }
 
-// ingest finds out whether a chain wants the packet, and which: by the rules of the running gateway.
+// ingest finds out what becomes of a packet by its bytes, and whether a chain wants it: by the rules of the running gateway.
 func (r *replay) ingest(f *ingress.Frame) {
 	r.number++
 	r.packets.received++
 	r.newest = max(r.newest, f.Time)
-	i := len(r.fates)
-	r.fates = append(r.fates, fate{frame: *f, number: r.number, chain: classify.NoChain})
-	p, at := &r.fates[i], &r.at
+	at := &r.at
 	r.rules.Packet(f.Data, f.Wire, at)
-	switch at.Class {
-	case classify.Malformed:
-		p.dropped, p.reason = true, dataplane.Malformed
-		return
-	case classify.Bypassed:
-		p.bypassed = true
-		if p.observed = at.Info.Kind != packet.NotIP; !p.observed {
-			return
-		}
-	case classify.NotIP:
-		if p.bypassed = !r.rules.DropUnmatched; !p.bypassed {
-			p.dropped, p.reason = true, dataplane.Unmatched
-		}
-		return
+	switch {
+	case at.Class == classify.Malformed:
+		r.drop(f, r.number, dataplane.Malformed)
+	case at.Class == classify.NotIP && r.rules.DropUnmatched:
+		r.drop(f, r.number, dataplane.Unmatched)
+	case at.Class == classify.NotIP, at.Class == classify.Bypassed && at.Info.Kind == packet.NotIP:
+		r.add(f, r.number).bypassed = true
+	case at.Class == classify.Judged && at.Info.Frag && r.rules.Datagrams:
+		r.fragment(f, r.number)
+	default:
+		r.judge(f, r.number, packet.Upper{})
 	}
+}
+
+// add begins the fate of a packet.
+func (r *replay) add(f *ingress.Frame, number uint64) *fate {
+	r.fates = append(r.fates, fate{frame: *f, number: number, chain: classify.NoChain})
+	return &r.fates[len(r.fates)-1]
+}
+
+func (r *replay) drop(f *ingress.Frame, number uint64, why dataplane.Reason) {
+	p := r.add(f, number)
+	p.dropped, p.reason = true, why
+}
+
+// judge finds the flow of an IP packet, which r.at was filled from, and its chain.
+func (r *replay) judge(f *ingress.Frame, number uint64, upper packet.Upper) {
+	i, p, at := len(r.fates), r.add(f, number), &r.at
+	if p.upper = upper; upper.Known {
+		at.Info.SetUpper(upper)
+		at.Reverse = at.Info.Key(f.Data, &at.Key)
+	}
+	p.observed = at.Class == classify.Bypassed
+	p.bypassed = p.observed
 	flow, fresh := r.flows.Get(&at.Key, f.Time)
 	e := r.flows.Entry(flow)
 	if fresh {
@@ -191,12 +211,17 @@ func (r *replay) ingest(f *ingress.Frame) {
 	}
 }
 
-// chain judges the batch's packets of chain c: as many together as meet its stages in the same order.
+// chain judges the batch's packets of chain c: as many together as meet its stages in the same order, and are of one moment; fragments that were held
+// are older than what came with the first of them.
 func (r *replay) chain(c int) {
 	for rest := r.members[c]; len(rest) > 0; {
-		n := len(rest)
-		if compiled := &r.plan.Chains[c]; len(compiled.Stages) > 1 && !compiled.Fixed {
-			for n = 1; n < len(rest) && r.fates[rest[n]].from == r.fates[rest[0]].from; n++ {
+		compiled := &r.plan.Chains[c]
+		oneWay := len(compiled.Stages) > 1 && !compiled.Fixed
+		n := 1
+		for first := &r.fates[rest[0]]; n < min(len(rest), nf.MaxBatch); n++ {
+			p := &r.fates[rest[n]]
+			if span := p.frame.Time - first.frame.Time; oneWay && p.from != first.from || span > maxSpan || span < -maxSpan {
+				break
 			}
 		}
 		r.stages(c, rest[:n])
@@ -227,6 +252,9 @@ func (r *replay) stages(c int, members []uint16) {
 				data = r.keep(data) // it crosses as it is, whatever a function makes of it
 			}
 			stage.Pipeline.Add(data, p.frame.Wire, nf.Side(p.from), p.frame.Time, p.number)
+			if p.upper.Known {
+				stage.Pipeline.SetUpper(p.upper)
+			}
 		}
 		b := stage.Pipeline.Run()
 		r.collect(b, members)
@@ -315,8 +343,11 @@ func (r *replay) leave() {
 	}
 }
 
-// finish lets every function speak once more, when the capture is at its end.
+// finish lets every function speak once more, when the capture is at its end. No first fragment comes any more.
 func (r *replay) finish() {
+	r.fates, r.inserts, r.left = r.fates[:0], r.inserts[:0], r.left[:0]
+	r.fragments.table.DropAll(r.dropEnded)
+	r.leave()
 	for c := range r.plan.Chains {
 		for s := range r.plan.Chains[c].Stages {
 			r.events.take(r.plan.Chains[c].Stages[s].Pipeline.Flush(r.newest), func(uint64) {}, r.number)

@@ -16,6 +16,7 @@ type Plan struct {
 	Chains    []dataplane.Chain
 	Stages    []dataplane.Stage // of all chains, one after the other
 	Choose    classify.Chooser  `json:"-"`
+	Datagrams bool              // of classify.Rules
 	Bundles   []Bundle          // one per stage
 	Workers   []chain.Workers   // one per stage: between what it is scaled
 	Functions [][]nf.BundleNF   // one per stage: names and places of its functions
@@ -33,7 +34,7 @@ const (
 
 // newPlan turns compiled chains into pools of workers. An error is nf.Problem or nf.Problems, with its place.
 func newPlan(path string, compiled *chain.Plan, ship string) (*Plan, error) {
-	p := &Plan{Path: path}
+	p := &Plan{Datagrams: compiled.Datagrams(), Path: path}
 	for ci := range compiled.Chains {
 		c := &compiled.Chains[ci]
 		p.Places, p.Matches = append(p.Places, c.Place), append(p.Matches, c.Match)
@@ -72,7 +73,7 @@ func functionNames(b *nf.Bundle) string {
 
 // Layout is what the shards have to know of the plan.
 func (p *Plan) Layout(dropUnmatched bool) *dataplane.Layout {
-	return &dataplane.Layout{Stages: p.Stages, Choose: p.Choose, DropUnmatched: dropUnmatched}
+	return &dataplane.Layout{Stages: p.Stages, Choose: p.Choose, Datagrams: p.Datagrams, DropUnmatched: dropUnmatched}
 }
 
 // Scale says between what each stage is scaled that says so itself, by name; what it leaves out is that of the settings `workers` and `standby`.

@@ -100,6 +100,7 @@ type Info struct {
 	L4        uint16    // transport header, or where it would be; 0 if unknown
 	Payload   uint16    // first byte behind all headers parsed
 	FragOff   uint16    // bytes
+	fragment  uint16    // IPv6 fragment header
 	SrcPort   uint16    // 0 unless HasPorts or Learned
 	DstPort   uint16
 	End       uint32 // end of the datagram by its length field, at most the length on the wire

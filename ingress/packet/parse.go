@@ -124,13 +124,14 @@ func (in *Info) extensions(frame []byte, p int) {
 			}
 			size = 8 + int(frame[p+1])*4
 		case ProtoFragment:
-			if p+8 > end || n == MaxExtensions {
+			if p+8 > end || n == MaxExtensions || in.Frag { // one in another: nobody makes them, and hosts differ about them
 				in.Problem = BadExtension
 				return
 			}
 			size = 8
 			fr := binary.BigEndian.Uint16(frame[p+2:])
 			in.FragOff = fr &^ 7
+			in.fragment = uint16(p)
 			in.MoreFrags = fr&1 != 0
 			in.Frag = true
 			in.FirstFrag = in.FragOff == 0

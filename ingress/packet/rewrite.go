@@ -34,6 +34,9 @@ func (in *Info) set(frame, addr []byte, port uint16, side int) {
 		in.setPort(port, side)
 	case isQuery(in.Proto, in.ICMPType) && len(h) >= 6:
 		at = 4
+		if in.Learned {
+			in.setPort(port, side)
+		}
 	}
 	if in.Proto == ProtoICMP {
 		sum = 0 // covers no addresses
@@ -58,6 +61,10 @@ func (in *Info) set(frame, addr []byte, port uint16, side int) {
 }
 
 func (in *Info) setPort(port uint16, side int) {
+	if in.Proto == ProtoICMP || in.Proto == ProtoICMPv6 { // Learned: both are the identifier
+		in.SrcPort, in.DstPort = port, port
+		return
+	}
 	if side == 0 {
 		in.SrcPort = port
 	} else {

@@ -75,6 +75,10 @@ type Needs struct {
 	Injects  bool   // may call Batch.Inject
 	Affinity Affinity
 
+	// Datagrams: it wants fragments to be of the flow, and to have the ports, of their datagram, as behind the kernel's defragmentation
+	// (packet.Info.Learned). Those for which that can't be found out it never sees.
+	Datagrams bool
+
 	// Translates: it rewrites addresses or ports, so connections are other flows on its two sides.
 	Translates bool
 }
@@ -86,6 +90,7 @@ func (n Needs) Merge(m Needs) Needs {
 	n.Flows = n.Flows || m.Flows
 	n.Injects = n.Injects || m.Injects
 	n.Affinity = max(n.Affinity, m.Affinity)
+	n.Datagrams = n.Datagrams || m.Datagrams
 	n.Translates = n.Translates || m.Translates
 	return n
 }

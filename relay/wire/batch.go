@@ -11,11 +11,19 @@ const (
 // are limited between batches, so one that spans more than a burst would be judged differently than its packets one by one.
 const MaxSpan = int64(10e6)
 
+// UpperSize is how many bytes say what the first fragment of a datagram said of its upper layer.
+const UpperSize = 8
+
+// Upper is that: protocol, flags (1: there are ports, 2: there are ICMP type and code), source and destination port in network order, ICMP type and
+// code. Of an ICMP echo the ports are its identifier.
+type Upper [UpperSize]byte
+
 // Flags of a packet's descriptor, in the four high bits of its first field.
 const (
 	descOutside = 1 << 12 // it arrived on the outside port
 	descWhole   = 1 << 13 // all its bytes are carried
-	descSpare   = 3 << 14
+	descUpper   = 1 << 14 // UpperSize bytes stand before what is carried
+	descSpare   = 1 << 15
 )
 
 // BatchBuilder makes one Batch frame at a time in memory of its own.
@@ -64,6 +72,15 @@ func (b *BatchBuilder) fits(carried int) bool {
 // Add copies a packet into the batch. Fits was asked before. wire is its length on the wire, at most MaxPacket and not
 // below len(carried); whole says that carried is all of it.
 func (b *BatchBuilder) Add(subflow uint16, outside bool, wire int, carried []byte, whole bool, now int64) {
+	b.add(subflow, outside, wire, nil, carried, whole, now)
+}
+
+// AddFragment is Add for a fragment, with what its datagram's first one said. Fits was asked about UpperSize bytes more.
+func (b *BatchBuilder) AddFragment(subflow uint16, outside bool, wire int, upper *Upper, carried []byte, whole bool, now int64) {
+	b.add(subflow, outside, wire, upper[:], carried, whole, now)
+}
+
+func (b *BatchBuilder) add(subflow uint16, outside bool, wire int, upper, carried []byte, whole bool, now int64) {
 	if b.n == 0 {
 		b.base = max(now, 0) / 1000 * 1000 // whole microseconds, so that every packet's time is exact to the microsecond
 	}
@@ -73,6 +90,10 @@ func (b *BatchBuilder) Add(subflow uint16, outside bool, wire int, carried []byt
 	}
 	if whole {
 		first |= descWhole
+	}
+	if upper != nil {
+		first |= descUpper
+		b.end += copy(b.buf[b.end:], upper)
 	}
 	at := batchPrefix + b.n*DescriptorSize
 	d := b.buf[at : at+DescriptorSize]
@@ -110,8 +131,9 @@ type BatchPacket struct {
 	Time    int64  // when the gateway received it, ns since the Unix epoch, exact to the microsecond
 	Wire    int    // its length on the wire
 	Subflow uint16
-	Outside bool // it arrived on the outside port
-	Whole   bool // Data is all of it
+	Outside bool   // it arrived on the outside port
+	Whole   bool   // Data is all of it
+	Upper   []byte // of a fragment: an Upper, inside the frame; nil where nothing is known of its datagram
 }
 
 // Parse checks the whole frame with header h, which ParseHeader accepted, and body.
@@ -145,6 +167,9 @@ func (b *Batch) Parse(h Header, body []byte) Fault {
 			return FaultCarried
 		}
 		total += carried
+		if v&descUpper != 0 {
+			total += UpperSize
+		}
 	}
 	switch {
 	case total > len(b.data):
@@ -163,6 +188,11 @@ func (b *Batch) Next(p *BatchPacket) bool {
 	v := le.Uint64(b.desc)
 	b.desc = b.desc[DescriptorSize:]
 	carried := int(uint16(v >> 32))
+	p.Upper = nil
+	if v&descUpper != 0 {
+		p.Upper = b.data[:UpperSize:UpperSize]
+		b.data = b.data[UpperSize:]
+	}
 	p.Data = b.data[:carried:carried]
 	b.data = b.data[carried:]
 	p.Time = b.base + int64(v>>48)*1000

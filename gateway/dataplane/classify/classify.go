@@ -31,6 +31,7 @@ type Rules struct {
 	DropMalformed bool // drop packets whose headers contradict each other, rather than to judge them as far as they can be read
 	DropUnmatched bool // drop packets that are not IP, and those of flows whose chain is NoChain, rather than to let them bypass
 	Layer2        Layer2
+	Datagrams     bool // fragments are judged as what their datagram is: they wait for its first one (package fragment)
 }
 
 // Packet is what the rules found out about one packet.

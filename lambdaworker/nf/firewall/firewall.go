@@ -31,8 +31,9 @@ type Firewall struct {
 }
 
 // Needs follows from the rules: flows where they ask for ct state, injection where they reject.
+// A ruleset without ct statements is judged fragment by fragment: the kernel puts datagrams together for connection tracking alone.
 func (f *Firewall) Needs() nf.Needs {
-	return nf.Needs{Reads: nf.Headers, Flows: f.machine.Program.Tracks, Injects: f.machine.Program.Rejects}
+	return nf.Needs{Reads: nf.Headers, Flows: f.machine.Program.Tracks, Datagrams: f.machine.Program.Tracks, Injects: f.machine.Program.Rejects}
 }
 
 // Process judges the packets of a batch.

@@ -50,7 +50,7 @@ type backend struct {
 
 // Needs: both flows of a connection have the client's address in common.
 func (l *Balancer) Needs() nf.Needs {
-	n := nf.Needs{Reads: nf.Headers, Writes: nf.Headers, Translates: true, Injects: true, Affinity: nf.ByOutside}
+	n := nf.Needs{Reads: nf.Headers, Writes: nf.Headers, Datagrams: true, Translates: true, Injects: true, Affinity: nf.ByOutside}
 	if l.clients == nf.Inside {
 		n.Affinity = nf.ByInside
 	}

@@ -62,7 +62,7 @@ func addrOf(a netip.Addr) uint64 {
 
 // Needs: both flows of a connection have the outside end's address in common, before and after translation.
 func (n *NAT) Needs() nf.Needs {
-	return nf.Needs{Reads: nf.Headers, Writes: nf.Headers, Translates: true, Affinity: nf.ByOutside}
+	return nf.Needs{Reads: nf.Headers, Writes: nf.Headers, Datagrams: true, Translates: true, Affinity: nf.ByOutside}
 }
 
 // Process rewrites what goes out and what comes back.

@@ -38,10 +38,14 @@ func IsICMPError(proto, typ uint8) bool {
 
 // icmp tracks queries, each direction's by itself, and finds the connection that an error is about.
 func (t *Tracker) icmp(p *nf.Packet) uint8 {
-	if p.Problem != packet.OK || !p.HasL4 || int(p.L4)+8 > min(len(p.Data), int(p.End)) {
+	later := p.FragOff != 0 // a fragment: what its datagram's first one said is known
+	if p.Problem != packet.OK || !later && (!p.HasL4 || int(p.L4)+8 > min(len(p.Data), int(p.End))) {
 		return StateInvalid
 	}
 	if IsICMPError(p.Proto, p.ICMPType) {
+		if later {
+			return StateInvalid // it quotes nothing
+		}
 		return t.icmpError(p)
 	}
 	if p.Proto == packet.ProtoICMPv6 && (p.ICMPType >= 130 && p.ICMPType <= 136 || p.ICMPType == 143) {
@@ -51,7 +55,10 @@ func (t *Tracker) icmp(p *nf.Packet) uint8 {
 	if !ok {
 		return StateInvalid
 	}
-	id := uint32(binary.BigEndian.Uint16(p.Data[p.L4+4:]))
+	id := uint32(p.SrcPort)
+	if !later {
+		id = uint32(binary.BigEndian.Uint16(p.Data[p.L4+4:]))
+	}
 	dir := uint8(0)
 	if p.Reverse != answer {
 		dir = 1 // who asked: the higher endpoint

@@ -80,8 +80,11 @@ func (t *Tracker) Track(p *nf.Packet) uint8 {
 	if p.Flow == nf.NoFlow {
 		return StateInvalid
 	}
-	if p.Frag {
+	switch {
+	case p.Frag && !p.Learned: // what it belongs to is not known
 		return t.plain(p, t.timeouts.UDP, t.timeouts.UDPStream)
+	case p.FragOff != 0:
+		return t.fragment(p)
 	}
 	switch p.Proto {
 	case packet.ProtoTCP:

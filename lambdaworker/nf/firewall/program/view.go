@@ -41,6 +41,12 @@ func (v *View) Look(p *nf.Packet) {
 	}
 	v.sport, v.dport = -1, -1
 	if !v.transport {
+		if p.Learned { // the kernel has put it together by the time that it looks
+			v.Proto = int(p.Proto)
+			if p.LearnedPorts() {
+				v.sport, v.dport = int(p.SrcPort), int(p.DstPort)
+			}
+		}
 		return
 	}
 	switch {
@@ -140,8 +146,14 @@ func (v *View) Load(f ruleset.Field) (ruleset.U128, bool) {
 	case ruleset.UDPLength:
 		return v.wordAt(4)
 	case ruleset.ICMPType, ruleset.ICMP6Type:
+		if p.Learned && p.FragOff != 0 {
+			return ruleset.Num(uint64(p.ICMPType)), isICMP(p.Proto)
+		}
 		return v.byteAt(0)
 	case ruleset.ICMPCode, ruleset.ICMP6Code:
+		if p.Learned && p.FragOff != 0 {
+			return ruleset.Num(uint64(p.ICMPCode)), isICMP(p.Proto)
+		}
 		return v.byteAt(1)
 	case ruleset.IP4TTL, ruleset.IP6HopLimit:
 		return ruleset.Num(uint64(p.TTL)), true
@@ -175,6 +187,8 @@ func (v *View) Load(f ruleset.Field) (ruleset.U128, bool) {
 	}
 	return v.loadRare(f)
 }
+
+func isICMP(proto uint8) bool { return proto == packet.ProtoICMP || proto == packet.ProtoICMPv6 }
 
 // byteAt and wordAt load from the transport header as far as the packet goes, whole header or not.
 func (v *View) byteAt(off int) (ruleset.U128, bool) {
