@@ -16,7 +16,7 @@ type Engine struct {
 	sigs    []*Signature
 	byID    map[uint64]uint32 // number by gid<<32 | sid
 	counted []uint32          // signatures whose counters changed since they were sent
-	packets [2][protoCount]packetGroups
+	packets [2][protoCount]portGroups
 	txs     [numApps][2]txGroups
 	chains  [][]rule.Transform // distinct chains of transforms; chain n is chains[n-1]
 
@@ -154,21 +154,29 @@ func (e *Engine) candidates(nums []uint32) {
 // Overlap returns how many bytes before fresh ones a scan has to begin, so that it finds what ends in them.
 func (e *Engine) Overlap() int { return e.overlap }
 
-// scan adds the candidates of g in data, and reports whether there are any.
-func (e *Engine) scan(g *group, data []byte) bool {
-	if g.set == nil || len(data) == 0 {
+// scan adds the candidates of g in data from a place on, and reports whether there are any.
+func (e *Engine) scan(g *group, data []byte, from int) bool {
+	found := e.look(&g.all, data[from:])
+	if end := min(g.headLen, len(data)); from < end && e.look(&g.head, data[from:end]) {
+		found = true
+	}
+	return found
+}
+
+func (e *Engine) look(p *patterns, data []byte) bool {
+	if p.set == nil || len(data) == 0 {
 		return false
 	}
-	e.prefilter(g.set, data)
+	e.prefilter(p.set, data)
 	for _, h := range e.hits {
-		e.candidates(g.owners[h])
+		e.candidates(p.owners[h])
 	}
 	return len(e.hits) > 0
 }
 
 // Packet tries the signatures of packets and streams.
 func (e *Engine) Packet(p *Packet) {
-	g := &e.packets[p.Dir][protoIndex(p.Info.Proto)]
+	g := e.packets[p.Dir][protoIndex(p.Info.Proto)].of(p)
 	e.begin()
 	if !p.Again {
 		if p.First {
@@ -180,15 +188,15 @@ func (e *Engine) Packet(p *Packet) {
 		e.candidates(g.always)
 	}
 	if p.StreamDue {
-		p.StreamHit = e.scan(&g.stream, p.Stream[p.StreamFrom:])
+		p.StreamHit = e.scan(&g.stream, p.Stream, p.StreamFrom)
 		if p.StreamWhole && p.StreamFrom > 0 {
-			e.scan(&g.stream, p.Stream)
+			e.scan(&g.stream, p.Stream, 0)
 		}
 	}
 	if len(p.Payload) > 0 && !p.Again {
-		e.scan(&g.payload, p.Payload)
+		e.scan(&g.payload, p.Payload, 0)
 		if !p.InStream {
-			e.scan(&g.stream, p.Payload)
+			e.scan(&g.stream, p.Payload, 0)
 		}
 	}
 	if len(p.Payload) > 0 && !p.Again || p.StreamDue {

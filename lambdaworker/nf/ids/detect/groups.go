@@ -7,13 +7,20 @@ import (
 	"github.com/granule-nf/granule/lambdaworker/nf/ids/rule"
 )
 
-// group is the prefilter of the signatures that look at one thing: one scan finds all candidates.
+// group is the prefilter of the signatures that look at one thing: one scan finds all candidates. Short patterns that can only match near
+// the beginning of a buffer are looked for there alone: in all of it they would cost a pass of their own, and be everywhere.
 type group struct {
-	set     *match.Set
-	owners  [][]uint32 // signature numbers by pattern
-	overlap int        // longest pattern, less one
-	adding  map[patternKey]int
-	list    []match.Pattern
+	all, head patterns
+	headLen   int // bytes of the buffer that head is looked for in
+	overlap   int // longest pattern, less one
+}
+
+// patterns are those of a group, or of its head.
+type patterns struct {
+	set    *match.Set
+	owners [][]uint32 // signature numbers by pattern
+	adding map[patternKey]int
+	list   []match.Pattern
 }
 
 type patternKey struct {
@@ -21,7 +28,29 @@ type patternKey struct {
 	noCase bool
 }
 
-func (g *group) add(p match.Pattern, num uint32) {
+// fastPattern is the pattern that a signature is found by.
+type fastPattern struct {
+	match.Pattern
+	end int // it ends within so many bytes of the buffer; 0 if that is not known
+}
+
+// Bounds of what is looked for in the head of a buffer.
+const (
+	maxHeadPattern = 3
+	maxHead        = 256
+)
+
+func (g *group) add(p fastPattern, num uint32) {
+	g.overlap = max(g.overlap, len(p.Bytes)-1)
+	if p.end > 0 && p.end <= maxHead && len(p.Bytes) <= maxHeadPattern {
+		g.headLen = max(g.headLen, p.end)
+		g.head.add(p.Pattern, num)
+		return
+	}
+	g.all.add(p.Pattern, num)
+}
+
+func (g *patterns) add(p match.Pattern, num uint32) {
 	if g.adding == nil {
 		g.adding = map[patternKey]int{}
 	}
@@ -34,15 +63,16 @@ func (g *group) add(p match.Pattern, num uint32) {
 		g.owners = append(g.owners, nil)
 	}
 	g.owners[i] = append(g.owners[i], num)
-	g.overlap = max(g.overlap, len(p.Bytes)-1)
 }
 
 func (g *group) done(e *Engine) {
-	if len(g.list) > 0 {
-		g.set = match.New(g.list)
-		e.patterns = max(e.patterns, len(g.list))
+	for _, p := range [...]*patterns{&g.all, &g.head} {
+		if len(p.list) > 0 {
+			p.set = match.New(p.list)
+			e.patterns = max(e.patterns, len(p.list))
+		}
+		p.adding, p.list = nil, nil
 	}
-	g.adding, g.list = nil, nil
 }
 
 // Values of Signature.fastAt that are no index into tx.
@@ -56,6 +86,7 @@ const protoCount = 5
 
 // packetGroups are the signatures tried on packets of one protocol and direction.
 type packetGroups struct {
+	port    int      // one of those that it is for
 	always  []uint32 // no content to find them by
 	payload group    // found in packet payloads
 	stream  group    // found in streams, or in payloads that are in no stream
@@ -99,6 +130,11 @@ func (t *txGroups) group(b rule.Buffer, chain int, ts []rule.Transform) *group {
 
 // build sorts the signatures into groups.
 func (e *Engine) build() {
+	for dir := range 2 {
+		for i := range protoCount {
+			e.packets[dir][i].classify(e.sigs, dir, i)
+		}
+	}
 	for _, s := range e.sigs {
 		p, at := s.fast()
 		s.fastAt = at
@@ -118,16 +154,18 @@ func (e *Engine) build() {
 			}
 			for i := range protoCount {
 				if s.protos>>i&1 != 0 {
-					e.packets[dir][i].add(e, s, p, at)
+					e.packets[dir][i].add(e, s, dir, p, at)
 				}
 			}
 		}
 	}
 	for dir := range 2 {
 		for i := range e.packets[dir] {
-			g := &e.packets[dir][i]
-			g.payload.done(e)
-			g.stream.done(e)
+			for j := range e.packets[dir][i].groups {
+				g := &e.packets[dir][i].groups[j]
+				g.payload.done(e)
+				g.stream.done(e)
+			}
 		}
 		for app := range e.txs {
 			for i := range e.txs[app][dir].buffers {
@@ -139,7 +177,7 @@ func (e *Engine) build() {
 	}
 }
 
-func (g *packetGroups) add(e *Engine, s *Signature, p match.Pattern, at int) {
+func (g *packetGroups) add(e *Engine, s *Signature, p fastPattern, at int) {
 	switch {
 	case s.Type == IPOnly:
 		g.ipOnly = append(g.ipOnly, s.num)
@@ -160,10 +198,10 @@ func (g *packetGroups) add(e *Engine, s *Signature, p match.Pattern, at int) {
 	}
 }
 
-// fast chooses the content by which a signature is found: the one marked fast_pattern, else the longest of the contents
+// fast chooses the content by which a signature is found: the one marked fast_pattern, else the strongest of the contents
 // that must be there. It prefers transactions' buffers to the payload.
-func (s *Signature) fast() (match.Pattern, int) {
-	best, at, score := match.Pattern{}, noFast, -1
+func (s *Signature) fast() (fastPattern, int) {
+	best, at, score := fastPattern{}, noFast, -1
 	tx := -1 // s.tx has the sections of transactions in the rule's order
 	for _, sec := range s.Rule.Sections {
 		where := fastPayload
@@ -185,14 +223,25 @@ func (s *Signature) fast() (match.Pattern, int) {
 			if c.FastLen > 0 {
 				b = b[c.FastAt : c.FastAt+c.FastLen]
 			}
-			n := len(b)
+			n := match.Strength(b)
 			if c.Fast {
 				n += 1 << 20
 			}
 			if n > score {
-				best, at, score = match.Pattern{Bytes: b, NoCase: c.NoCase}, where, n
+				best, at, score = fastPattern{match.Pattern{Bytes: b, NoCase: c.NoCase}, endOf(c)}, where, n
 			}
 		}
 	}
 	return best, at
+}
+
+// endOf returns how far into its buffer a content can reach, 0 if that is not known.
+func endOf(c *rule.ContentMatch) int {
+	switch {
+	case c.StartsWith:
+		return len(c.Pattern)
+	case c.HasDepth && c.Depth.Var == 0 && c.Offset.Var == 0 && !c.Relative():
+		return int(c.Offset.N + c.Depth.N)
+	}
+	return 0
 }

@@ -151,14 +151,14 @@ func (e *Engine) scanBuffer(b *txBuffer, tx Tx) {
 		}
 		for j := range b.chains {
 			c := &b.chains[j]
-			d := data
+			d, from := data, 0
 			if len(c.transforms) > 0 {
 				d = e.transformed(c.transforms, c.chain, data)
 			} else if seen > 0 {
 				// What was found before is under inspection already.
-				d = data[max(0, min(seen, len(data))-c.group.overlap):]
+				from = max(0, min(seen, len(data))-c.group.overlap)
 			}
-			e.scan(&c.group, d)
+			e.scan(&c.group, d, from)
 		}
 		if !b.buffer.Multi() {
 			return

@@ -18,7 +18,10 @@ var commonFours = func() map[string]bool {
 	return m
 }()
 
-// rarity guesses how rarely four bytes are met, from the classes of their bytes.
+// sameByte is the rarity of one byte over again.
+const sameByte = 1
+
+// rarity guesses how rarely three or four bytes are met, from the classes of their bytes.
 func rarity(b []byte) int {
 	low := lower(b)
 	if commonFours[string(low)] {
@@ -47,7 +50,22 @@ func rarity(b []byte) int {
 		}
 	}
 	if same {
-		return 1
+		return sameByte
+	}
+	return n
+}
+
+// Strength guesses how well a pattern tells what holds it from what does not: by its length, bytes that are everywhere counting less.
+func Strength(b []byte) (n int) {
+	for _, c := range b {
+		switch {
+		case c == 0 || c == ' ' || c == 0xff:
+			n += 1
+		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '\r' || c == '\n' || c == '/' || c == '.' || c >= '0' && c <= '9':
+			n += 4
+		default:
+			n += 5
+		}
 	}
 	return n
 }

@@ -28,6 +28,9 @@ func (s *Set) Scan(data []byte, seen *Seen, hits []uint32) []uint32 {
 	if s.filter != nil {
 		hits = s.scanWindows(data, seen, hits)
 	}
+	if s.few != nil {
+		hits = s.scanFew(data, seen, hits)
+	}
 	if s.pairs != nil {
 		hits = s.scanPairs(data, seen, hits)
 	}

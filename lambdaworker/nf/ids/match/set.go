@@ -19,6 +19,7 @@ type Set struct {
 	filter   []uint32  // nil without windows
 	wild     bool      // some windows have a byte that may be anything
 	windows  table
+	few      []few         // patterns of two bytes, if there are few; else
 	pairs    *[1024]uint64 // folded patterns of two bytes, a bit each
 	pairTab  table
 	bytes    *[256][]uint32 // patterns of one byte
@@ -59,7 +60,7 @@ func New(patterns []Pattern) *Set {
 			s.build(2)
 		}
 	}
-	if len(pairs) > 0 {
+	if s.few = findFew(s.patterns); len(pairs) > 0 && s.few == nil {
 		s.pairs = new([1024]uint64)
 		for key := range pairs {
 			s.pairs[key>>6] |= 1 << (key & 63)

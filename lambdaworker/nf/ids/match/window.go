@@ -35,9 +35,12 @@ func bestWindow(p []byte, r, step int) (best window) {
 		if !ok {
 			continue
 		}
-		n := 0
-		if !w.wild() { // a window of four is better than any of three
-			n = 1 + rarity(p[at:at+4])
+		n := rarity(p[max(at, 0):min(at+4, len(p))])
+		switch { // a window of four is better than any of three, unless it is one byte over again: runs of zeros and blanks are everywhere
+		case !w.wild() && n == sameByte:
+			n++
+		case !w.wild():
+			n += 100
 		}
 		if n > score {
 			score, best = n, w
