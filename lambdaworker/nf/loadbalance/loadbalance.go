@@ -60,25 +60,25 @@ func (l *Balancer) Needs() nf.Needs {
 // Process sends what clients send to a backend, and gives the answers the address that clients know.
 func (l *Balancer) Process(b *nf.Batch) {
 	l.sessions.Begin(b.Packets[b.Live[0]].Time)
+	l.sessions.Ahead(b)
 	for _, i := range b.Live {
 		p := &b.Packets[i]
 		if p.Kind == packet.NotIP {
 			l.passed++
 			continue
 		}
-		var k translate.Key
-		class := translate.Look(p.Data, &p.Info, p.From, &k)
-		if class <= translate.Error {
-			if id := l.sessions.Find(p.From, &k, p.Time); id != translate.None && l.goesOn(i, id, p, class) {
+		x := l.sessions.Looked(i)
+		if x.Class <= translate.Error {
+			if id := l.sessions.FindLooked(p.From, x, p.Time); id != translate.None && l.goesOn(i, id, p, x.Class) {
 				s := l.sessions.Session(id)
-				l.write(b, i, p, class, &s.Keys[p.From], &s.Keys[p.From^1])
+				l.write(b, i, p, x.Class, &s.Keys[p.From], &s.Keys[p.From^1])
 				continue
 			}
 		}
 		if p.From == l.clients {
-			l.fromClient(b, i, p, class, &k)
+			l.fromClient(b, i, p, x.Class, &x.Key)
 		} else {
-			l.fromServer(b, i, p, class, &k)
+			l.fromServer(b, i, p, x.Class, &x.Key)
 		}
 	}
 }

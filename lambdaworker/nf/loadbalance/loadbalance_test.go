@@ -1,6 +1,7 @@
 package loadbalance
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -308,4 +309,17 @@ var gauges = []string{"sessions", "active_10.0.0.1:8443", "active_10.0.0.2:8443"
 
 func BenchmarkLoadbalance(b *testing.B) {
 	nftest.Bench(b, nftest.Stage{NFs: []string{web}}, traffic())
+}
+
+// A million connections.
+func BenchmarkLoadbalanceMillion(b *testing.B) {
+	const n = 1 << 20
+	frame := nftest.TCP("198.51.100.1:4000", "203.0.113.10:443", ".", "payload").Frame()
+	stage := nftest.Stage{NFs: []string{strings.Replace(web, "port: 443,", "port: 443, clients: inside, sessions: 1048576,", 1)}, Flows: 1024}
+	nftest.BenchMany(b, stage, n, func(to []byte, i int) []byte {
+		to = append(to, frame...)
+		binary.BigEndian.PutUint16(to[14+14:], uint16(i>>8)) // the client
+		binary.BigEndian.PutUint16(to[14+20:], uint16(1024+i&0xff))
+		return to
+	})
 }

@@ -69,27 +69,27 @@ func (n *NAT) Needs() nf.Needs {
 func (n *NAT) Process(b *nf.Batch) {
 	n.b = b
 	n.sessions.Begin(b.Packets[b.Live[0]].Time)
+	n.sessions.Ahead(b)
 	for _, i := range b.Live {
 		p := &b.Packets[i]
 		if p.Kind != packet.IPv4 {
 			n.c.passed++
 			continue
 		}
-		var k translate.Key
-		class := translate.Look(p.Data, &p.Info, p.From, &k)
-		if class <= translate.Error {
-			if id := n.sessions.Find(p.From, &k, p.Time); id != translate.None {
-				if class == translate.Plain {
+		l := n.sessions.Looked(i)
+		if l.Class <= translate.Error {
+			if id := n.sessions.FindLooked(p.From, l, p.Time); id != translate.None {
+				if l.Class == translate.Plain {
 					n.sessions.Hit(i, id, p.From, &p.Info, p.Time)
 				}
-				n.rewrite(i, p, class, id)
+				n.rewrite(i, p, l.Class, id)
 				continue
 			}
 		}
 		if p.From == nf.Outside {
-			n.fromOutside(i, p, class, &k)
+			n.fromOutside(i, p, l.Class, &l.Key)
 		} else {
-			n.fromInside(i, p, class, &k)
+			n.fromInside(i, p, l.Class, &l.Key)
 		}
 	}
 	n.b = nil

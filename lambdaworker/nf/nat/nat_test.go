@@ -1,6 +1,7 @@
 package nat
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -340,4 +341,28 @@ func BenchmarkNAT(b *testing.B) {
 		capture = append(capture, nftest.TCP(fmt.Sprintf("10.0.0.%d:4000", 1+i), "192.0.2.1:80", ".", "payload").Packet())
 	}
 	nftest.Bench(b, nftest.Stage{NFs: []string{options}}, capture)
+}
+
+// A few mappings, and a million, of 4,096 hosts.
+func BenchmarkMappings(b *testing.B) {
+	b.Run("1024", func(b *testing.B) { benchMappings(b, 1<<10) })
+	b.Run("1048576", func(b *testing.B) { benchMappings(b, 1<<20) })
+}
+
+func benchMappings(b *testing.B, n int) {
+	frame := nftest.TCP("10.0.0.1:4000", "192.0.2.1:80", ".", "payload").Frame()
+	stage := nftest.Stage{NFs: []string{"nat: {addresses: [" + strings.Join(addresses(20), ", ") + "], sessions: 1048576}"}, Flows: 1024}
+	nftest.BenchMany(b, stage, n, func(to []byte, i int) []byte {
+		to = append(to, frame...)
+		binary.BigEndian.PutUint16(to[14+14:], uint16(i>>8&0xfff)) // the host
+		binary.BigEndian.PutUint16(to[14+20:], uint16(1024+i&0xff+i>>20<<8))
+		return to
+	})
+}
+
+func addresses(n int) (list []string) {
+	for i := range n {
+		list = append(list, fmt.Sprintf("203.0.113.%d", i+1))
+	}
+	return list
 }

@@ -1,6 +1,8 @@
 package nftest
 
 import (
+	"runtime"
+	"slices"
 	"testing"
 	"time"
 )
@@ -43,4 +45,42 @@ func Bench(b *testing.B, s Stage, capture []Packet) {
 			p.Start().Events.Take()
 		}
 	})
+}
+
+// BenchMany measures a stage that knows n conversations: packet i of a round is make(i), the bytes of one frame written into the buffer that it is given. It
+// reports the time in functions alone, per packet, and what the stage has allocated per conversation.
+func BenchMany(b *testing.B, s Stage, n int, make func(frame []byte, i int) []byte) {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	p := s.Build(b)
+	frames := [64][128]byte{}
+	now := Start
+	batch := func(at int) time.Duration {
+		p.Start()
+		for i := range frames {
+			data := make(frames[i][:0], (at+i)%n)
+			p.Add(data, uint32(len(data)), 0, now, 0)
+		}
+		start := time.Now()
+		p.Run()
+		d := time.Since(start)
+		p.Start().Events.Take()
+		return d
+	}
+	for at := 0; at < n; at += len(frames) {
+		batch(at)
+		now += 1000
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	b.ReportAllocs()
+	b.ResetTimer()
+	var spent []time.Duration
+	for at := 0; at < b.N; at += len(frames) {
+		spent = append(spent, batch(at*7919%n)) // far from the last one
+	}
+	slices.Sort(spent)
+	b.ReportMetric(float64(spent[len(spent)/2].Nanoseconds())/float64(len(frames)), "ns/op") // the median: who shares the machine is not measured
+	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(n), "B/conversation")
 }

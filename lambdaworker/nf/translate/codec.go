@@ -9,11 +9,14 @@ import (
 	"github.com/granule-nf/granule/lambdaworker/state"
 )
 
-// Version of the encoding: when the session ends (8 bytes), the opener's side, phase, FINs and whether both have spoken (1 each), ports
+// Version of the encoding: when the session ends (8 bytes), phase and flags (1 each), two of nothing, ports
 // on the outside (4), addresses on the outside (4 or 16 each). Its key inside is the entry's.
 const Version = 2
 
 const fixed = 8 + 4 + 4
+
+// told are the flags that mean something to another table.
+const told = fromOutside | fins | both
 
 // own marks the key of an entry as that of a session: a flow of the same addresses may be given up while the session stays.
 const own = 1 << 9
@@ -28,7 +31,7 @@ func (t *Table) AppendEntries(dst []byte, n uint8) []byte {
 	t.removed = t.removed[:0]
 	for _, id := range t.dirty {
 		s := &t.sessions[id]
-		if s.dirty = false; s.used {
+		if s.flags &^= dirty; s.is(used) {
 			dst = s.append(dst, n)
 		}
 	}
@@ -43,11 +46,7 @@ func (s *Session) append(dst []byte, n uint8) []byte {
 	dst = state.Begin(dst, &state.Entry{Kind: state.Flow, NF: n, Version: Version, Sub: s.Sub, Key: k, Seen: s.expires})
 	data := len(dst)
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(s.expires))
-	both := byte(0)
-	if s.both {
-		both = 1
-	}
-	dst = append(dst, byte(s.opener), byte(s.phase), s.fins, both)
+	dst = append(dst, byte(s.phase), byte(s.flags&told), 0, 0)
 	in, out := s.Keys[nf.Outside].In(), s.Keys[nf.Outside].Out()
 	dst = binary.BigEndian.AppendUint16(dst, in.Port)
 	dst = binary.BigEndian.AppendUint16(dst, out.Port)
@@ -78,7 +77,7 @@ func (t *Table) Apply(e *state.Entry) (uint32, error) {
 		return None, nil
 	}
 	d := e.Data
-	if len(d) != fixed+2*size || d[8] > 1 || phase(d[9]) > reset || d[10] > 3 || d[11] > 1 || int64(binary.LittleEndian.Uint64(d)) <= 0 {
+	if len(d) != fixed+2*size || phase(d[8]) > reset || flags(d[9])&^told != 0 || d[10]|d[11] != 0 || int64(binary.LittleEndian.Uint64(d)) <= 0 {
 		return None, ErrEntry
 	}
 	in := EndOf(d[16:16+size], binary.BigEndian.Uint16(d[12:]))
@@ -92,8 +91,8 @@ func (t *Table) Apply(e *state.Entry) (uint32, error) {
 		return None, nil
 	}
 	s := &t.sessions[id]
-	s.Sub, s.opener, s.phase, s.fins, s.both = e.Sub, nf.Side(d[8]), phase(d[9]), d[10], d[11] == 1
-	if !s.both {
+	s.Sub, s.phase, s.flags = e.Sub, phase(d[8]), s.flags|flags(d[9])
+	if !s.is(both) {
 		t.unanswered.push(t, id, waiting)
 	}
 	t.schedule(id, s, int64(binary.LittleEndian.Uint64(d)))

@@ -15,18 +15,38 @@ const None = ^uint32(0)
 type Session struct {
 	Keys [2]Key // as it looks on the inside and on the outside, by nf.Side
 
-	expires    int64   // ns
-	wheel      links   // sessions that end at about the same time
-	unanswered links   // those that nobody has answered, the oldest first
-	Tag        uint32  // whatever the function keeps with it
-	Sub        uint16  // sub-flow of its packets
-	opener     nf.Side // the side that its first packet came from
+	expires    int64  // ns
+	wheel      links  // sessions that end at about the same time
+	unanswered links  // those that nobody has answered, the oldest first
+	Tag        uint32 // whatever the function keeps with it
+	Sub        uint16 // sub-flow of its packets
 	phase      phase
-	fins       uint8 // of the opener 1, of the other 2
-	both       bool  // both ends have spoken
-	used       bool
-	dirty      bool
-	run        uint32 // that made it, 0 once a packet of it has passed
+	flags      flags
+}
+
+// flags of a session.
+type flags uint8
+
+const (
+	fromOutside flags = 1 << iota // its first packet came from outside
+	openerFIN                     // who opened it has sent its FIN
+	otherFIN
+	both  // both ends have spoken
+	used  //
+	dirty // a delta has to tell of it
+	begun // by the run at hand, of which no packet has passed yet
+
+	fins = openerFIN | otherFIN
+)
+
+func (s *Session) is(f flags) bool { return s.flags&f != 0 }
+
+// opener is the side that its first packet came from.
+func (s *Session) opener() nf.Side {
+	if s.is(fromOutside) {
+		return nf.Outside
+	}
+	return nf.Inside
 }
 
 // Proto is the session's protocol.
@@ -36,13 +56,13 @@ func (s *Session) Proto() uint8 { return s.Keys[0].Proto() }
 func (s *Session) Closed() bool { return s.phase >= closed }
 
 // Answered reports whether both ends have spoken.
-func (s *Session) Answered() bool { return s.both }
+func (s *Session) Answered() bool { return s.is(both) }
 
 // Expires is when it ends if nothing more is said, ns since the Unix epoch.
 func (s *Session) Expires() int64 { return s.expires }
 
 // Bytes is what a table takes for each session that it has room for, at most: the entry, and up to four slots of each key.
-const Bytes = 144 + 2*4*8
+const Bytes = 128 + 2*4*8
 
 // Table holds sessions. Its size is fixed. It is used by one goroutine.
 type Table struct {
@@ -58,10 +78,11 @@ type Table struct {
 	at         int64 // the spoke that was swept last, counted from the epoch
 	unanswered list
 
-	dirty   []uint32  // sessions that a delta has to tell of
-	removed []removal // and those that have ended
-	run     uint32
+	dirty   []uint32    // sessions that a delta has to tell of
+	removed []removal   // and those that have ended
 	fresh   []beginning // of this run
+	looked  [nf.MaxBatch]Looked
+	touched uint32 // by Ahead
 
 	Expired, Evicted int64 // sessions that ended by time, and that gave way to new ones
 }
@@ -115,11 +136,15 @@ func (t *Table) Session(id uint32) *Session { return &t.sessions[id] }
 // Find returns the session that looks like k on that side at time now, or None.
 func (t *Table) Find(side nf.Side, k *Key, now int64) uint32 {
 	tag, at := t.home(k)
+	return t.find(side, k, tag, at, now)
+}
+
+func (t *Table) find(side nf.Side, k *Key, tag, at uint32, now int64) uint32 {
 	for ; t.slots[at].ref != 0; at = (at + 1) & t.mask {
 		if s := t.slots[at]; s.tag == tag {
 			ref := s.ref - 1
 			if x := &t.sessions[ref>>1]; nf.Side(ref&1) == side && x.Keys[side] == *k {
-				if x.expires <= now && x.run == 0 {
+				if x.expires <= now && !x.is(begun) {
 					return None // the sweep will come to it
 				}
 				return ref >> 1
@@ -142,7 +167,11 @@ func (t *Table) Open(i uint16, p *nf.Packet, keys *[2]Key, tag uint32) uint32 {
 		return None
 	}
 	s := &t.sessions[id]
-	s.Tag, s.Sub, s.opener, s.run = tag, p.Sub, side, t.run
+	s.Tag, s.Sub = tag, p.Sub
+	s.flags |= begun
+	if side == nf.Outside {
+		s.flags |= fromOutside
+	}
 	s.phase = s.next(in, true)
 	t.unanswered.push(t, id, waiting)
 	t.rearm(id, s, now)
@@ -155,7 +184,7 @@ func (t *Table) Open(i uint16, p *nf.Packet, keys *[2]Key, tag uint32) uint32 {
 func (t *Table) insert(keys *[2]Key, now int64) uint32 {
 	for side := range keys {
 		if id := t.lookup(nf.Side(side), &keys[side]); id != None {
-			if s := &t.sessions[id]; s.expires > now || s.run != 0 {
+			if s := &t.sessions[id]; s.expires > now || s.is(begun) {
 				return None
 			}
 			t.Expired++
@@ -168,8 +197,8 @@ func (t *Table) insert(keys *[2]Key, now int64) uint32 {
 	id := t.free[len(t.free)-1]
 	t.free = t.free[:len(t.free)-1]
 	s := &t.sessions[id]
-	dirty := s.dirty // it may stand in the list for the session that had its number before
-	*s = Session{Keys: *keys, used: true, dirty: dirty, wheel: nowhere, unanswered: nowhere}
+	// It may stand in the list of changes for the session that had its number before.
+	*s = Session{Keys: *keys, flags: used | s.flags&dirty, wheel: nowhere, unanswered: nowhere}
 	for side := range keys {
 		tag, at := t.home(&keys[side])
 		for t.slots[at].ref != 0 {
@@ -186,7 +215,7 @@ func (t *Table) MakeRoom() bool {
 		return true
 	}
 	oldest := t.unanswered.head
-	if oldest == None || t.sessions[oldest].run == t.run && t.run != 0 {
+	if oldest == None || t.sessions[oldest].is(begun) {
 		return false
 	}
 	t.Evicted++
@@ -202,12 +231,12 @@ func (t *Table) lookup(side nf.Side, k *Key) uint32 {
 // Hit notes packet i of a session, which came from side. Errors about it are not: they keep nothing alive.
 func (t *Table) Hit(i uint16, id uint32, side nf.Side, in *packet.Info, now int64) {
 	s := &t.sessions[id]
-	if s.run != 0 {
+	if s.is(begun) {
 		t.fresh = append(t.fresh, beginning{id, i})
 	}
-	byOpener := side == s.opener
-	if !byOpener && !s.both {
-		s.both = true
+	byOpener := side == s.opener()
+	if !byOpener && !s.is(both) {
+		s.flags |= both
 		t.unanswered.remove(t, id, waiting)
 		t.touch(id, s)
 	}
@@ -231,8 +260,8 @@ func (t *Table) rearm(id uint32, s *Session, now int64) {
 }
 
 func (t *Table) touch(id uint32, s *Session) {
-	if !s.dirty && len(t.dirty) < cap(t.dirty) {
-		s.dirty = true
+	if !s.is(dirty) && len(t.dirty) < cap(t.dirty) {
+		s.flags |= dirty
 		t.dirty = append(t.dirty, id)
 	}
 }
@@ -242,7 +271,7 @@ func (t *Table) End(id uint32) { t.end(id) }
 
 func (t *Table) end(id uint32) {
 	s := &t.sessions[id]
-	if s.run == 0 && len(t.removed) < cap(t.removed) {
+	if !s.is(begun) && len(t.removed) < cap(t.removed) {
 		t.removed = append(t.removed, removal{s.Keys[0], s.Sub})
 	}
 	t.drop(id)
@@ -259,7 +288,7 @@ func (t *Table) drop(id uint32) {
 	for side := range s.Keys {
 		t.unslot(side, id)
 	}
-	*s = Session{dirty: s.dirty}
+	*s = Session{flags: s.flags & dirty}
 	t.free = append(t.free, id)
 }
 
@@ -281,7 +310,7 @@ func (t *Table) unslot(side int, id uint32) {
 // Forget takes out the sessions of sub-flows that moved to another worker.
 func (t *Table) Forget(moved func(sub uint16) bool) {
 	for id := range t.sessions {
-		if s := &t.sessions[id]; s.used && moved(s.Sub) {
+		if s := &t.sessions[id]; s.is(used) && moved(s.Sub) {
 			t.drop(uint32(id))
 		}
 	}
@@ -289,9 +318,6 @@ func (t *Table) Forget(moved func(sub uint16) bool) {
 
 // Begin says that a run of packets begins at time now: sessions that have ended by then go.
 func (t *Table) Begin(now int64) {
-	if t.run++; t.run == 0 {
-		t.run = 1
-	}
 	t.fresh = t.fresh[:0]
 	t.Sweep(now)
 }
@@ -300,11 +326,11 @@ func (t *Table) Begin(now int64) {
 func (t *Table) Confirm(b *nf.Batch) {
 	for _, f := range t.fresh {
 		if b.Verdicts[f.packet] == nf.Pass {
-			t.sessions[f.id].run = 0
+			t.sessions[f.id].flags &^= begun
 		}
 	}
 	for _, f := range t.fresh {
-		if s := &t.sessions[f.id]; s.used && s.run == t.run {
+		if s := &t.sessions[f.id]; s.is(used) && s.is(begun) {
 			t.drop(f.id)
 		}
 	}

@@ -61,23 +61,23 @@ func (s *Session) next(in *packet.Info, byOpener bool) phase {
 		return s.phase // a later fragment has no flags
 	}
 	f := in.TCPFlags
-	end := uint8(1)
+	end := openerFIN
 	if !byOpener {
-		end = 2
+		end = otherFIN
 	}
 	switch {
 	case f&packet.RST != 0:
 		return reset
 	case f&(packet.SYN|packet.ACK) == packet.SYN && s.phase >= closing && byOpener: // the ports are used again
-		s.fins = 0
+		s.flags &^= fins
 		return opening
 	case f&packet.FIN != 0:
-		if s.fins |= end; s.fins == 3 {
+		if s.flags |= end; s.flags&fins == fins {
 			return max(s.phase, closed)
 		}
 		return max(s.phase, closing)
 	case s.phase == reset: // who goes on speaking was not reset (RFC 7857 section 2.2)
-		if f&packet.SYN == 0 && s.fins == 0 && s.both {
+		if f&packet.SYN == 0 && !s.is(fins) && s.is(both) {
 			return established
 		}
 	case s.phase == opening && !byOpener:
