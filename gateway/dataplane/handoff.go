@@ -140,7 +140,7 @@ func (s *Shard) stepHandoff(h *handoff) (moved bool) {
 	for !h.copy.AtEnd() && (h.last || c.importRoom() > 0) {
 		before := len(c.imports)
 		c.imports = h.copy.Next(c.imports, importWindow/4)
-		c.imported += int64(len(c.imports) - before)
+		c.owes(len(c.imports)-before, s.clock.now)
 		h.told, moved = true, true
 	}
 	if !h.copy.AtEnd() {

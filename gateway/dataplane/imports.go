@@ -19,9 +19,6 @@ func (s *Shard) sendImports(c *conn, id uint16) bool {
 		if !c.link.ImportState(c.imports[:n], n < len(c.imports)) {
 			break // it is behind: the socket says when
 		}
-		if c.awaited() == 0 {
-			c.progress = s.clock.now
-		}
 		s.led.ImportedBytes += uint64(n)
 		c.imports = c.imports[:copy(c.imports, c.imports[n:])]
 		sent = true
@@ -31,13 +28,21 @@ func (s *Shard) sendImports(c *conn, id uint16) bool {
 	}
 	if len(c.released) > 0 && len(c.imports) == 0 && c.link.Release(c.released) {
 		c.released, sent = c.released[:0], true
-		c.imported++
+		c.owes(1, s.clock.now)
 		c.releasedAt = c.imported
 	}
 	if sent && len(c.imports) == 0 {
 		c.link.Ping(c.imported)
 	}
 	return s.push(c, id)
+}
+
+// owes counts n more bytes of state that the worker of c is to apply. One that had nothing to do is timed from now on.
+func (c *conn) owes(n int, now int64) {
+	if c.awaited() == 0 {
+		c.progress = now
+	}
+	c.imported += int64(n)
 }
 
 // awaited is how much the worker of c has to answer or to apply.
@@ -75,7 +80,7 @@ func (s *Shard) bequeath() (moved bool) {
 		for more && c.importRoom() > 0 {
 			before := len(c.imports)
 			c.imports, more = l.rest.Next(c.imports, importWindow/4)
-			c.imported += int64(len(c.imports) - before)
+			c.owes(len(c.imports)-before, s.clock.now)
 			moved = true
 		}
 		if more {

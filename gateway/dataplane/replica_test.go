@@ -279,6 +279,29 @@ func TestHungWithinAnImport(t *testing.T) {
 	}
 }
 
+// One that has stood by for longer than worker-timeout has that long, from the moment at which it is given state, to apply it.
+func TestAStandbyHasTimeToApplyItsImport(t *testing.T) {
+	r, a := big(t)
+	b := r.hire(2)
+	b.mute = true
+	r.later(2 * r.s.cfg.WorkerTimeout)
+	a.heard, b.heard = r.s.clock.now, r.s.clock.now
+	r.s.conns.all[0].progress = r.s.clock.now
+	r.kill(a)
+	r.place(2, 2)
+	r.turn(1)
+	r.later(r.s.cfg.WorkerTimeout / 2)
+	r.turn(1)
+	if b.closed {
+		t.Fatalf("lost %v: it was given state half of worker-timeout ago", r.lost)
+	}
+	r.later(r.s.cfg.WorkerTimeout)
+	r.turn(1)
+	if !b.closed {
+		t.Error("a worker that applies nothing of its import is connected still")
+	}
+}
+
 // A holder that answers nothing while its sub-flow is drained is taken for gone, as far as that sub-flow goes: its packets are judged by the
 // successor, and what it says later of them is ignored.
 func TestSlowHolderIsNotWaitedFor(t *testing.T) {
