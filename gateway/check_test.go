@@ -91,6 +91,8 @@ warning: granule.yaml:12:11: chain never is never taken: chain rest before it ta
 
 chain edge: ip or ip6
   frames with a VLAN tag do not match (as with tcpdump); write ` + "`EXPRESSION or (vlan and (EXPRESSION))`" + ` to take them too
+  inside > script, firewall | odd > outside
+  outside > odd | firewall, script > inside
   one worker sees both directions of a flow
   stage 0: script, firewall
     ships whole packets; gets back verdicts and rewritten packets, and frames of its own
@@ -103,6 +105,8 @@ chain edge: ip or ip6
     odd.rules:2:7: rule sid 2 is left out: lua: not supported
 
 chain rest: every flow
+  inside > firewall > outside
+  outside > firewall > inside
   one worker sees both directions of a flow
   stage 0: firewall
     ships headers; gets back verdicts
@@ -110,6 +114,8 @@ chain rest: every flow
     edge.nft: 124 bytes, rules with a counter: 1
 
 chain never: every flow
+  inside > firewall > outside
+  outside > firewall > inside
   one worker sees both directions of a flow
   stage 0: firewall
     ships headers; gets back verdicts

@@ -27,9 +27,12 @@ func TestLiveEvents(t *testing.T) {
 	if n := l.arrives(7001); n != 0 {
 		t.Errorf("%d datagrams arrive though a rule drops them", n)
 	}
+	if n := l.arrives(7002); n != 20 {
+		t.Errorf("%d of 20 datagrams arrive that no rule drops", n)
+	}
 	types := map[string]int{}
 	packets := 0.0
-	// An unanswered UDP flow has ended after 30 s of silence: no packet has to come for it.
+	// An unanswered UDP flow has ended after 30 s of silence: no packet has to come for it. One of which nothing passed is no flow.
 	for end := time.Now().Add(50 * time.Second); packets == 0 && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		clear(types)
 		packets = 0
@@ -46,7 +49,7 @@ func TestLiveEvents(t *testing.T) {
 				t.Fatalf("%v: %s", err, line)
 			}
 			types[e.Type]++
-			if e.Type == "flow" && e.Port == 7001 {
+			if e.Type == "flow" && e.Port == 7002 {
 				packets += e.Flow.Packets
 			}
 		}
