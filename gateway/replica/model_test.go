@@ -276,9 +276,9 @@ func TestKeep(t *testing.T) {
 		r.Apply(1, d, all, nil)
 	}
 	tell("a")
-	r.Keep(1)
+	r.Keep("a")
 	tell("b") // a worker that goes
-	r.Keep(2)
+	r.Keep("a, b")
 	flows, shared := exported(t, r, 0, 1, 1)
 	if len(flows) != 1 || string(flows[id{[6]uint64{7}, 0}]) != "b" || !slices.Equal(shared, []string{"a0", "b0"}) {
 		t.Errorf("flows %v, shared %q; expected those of function 0 alone", flows, shared)

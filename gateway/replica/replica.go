@@ -25,6 +25,8 @@ package replica
 
 import (
 	"fmt"
+	"strings"
+	"unsafe"
 
 	"github.com/granule-nf/granule/flowhash"
 	"github.com/granule-nf/granule/lambdaworker/state"
@@ -43,6 +45,9 @@ const (
 type Config struct {
 	Bytes int    // memory in all, MinBytes to MaxBytes; it is reserved at once, and used as entries come
 	Seed  uint64 // keeps senders from aiming flows at one bucket
+	// Path is the file that the memory is; "": it goes with the process. See Open.
+	Path     string
+	Identity Identity
 }
 
 // Stats are the counters of a replica.
@@ -68,38 +73,60 @@ type Replica struct {
 	entry     state.Entry // of the delta at hand
 	last      []byte      // the state that a patch is for
 	patched   []byte      // and what it makes of it
+	sizes     sizes
+	memory    memory
+	file      *file // nil: the memory goes with the process
+	identity  Identity
 }
 
-// New makes an empty replica.
+// New makes an empty replica, without a file.
 func New(cfg Config) (*Replica, error) {
 	if cfg.Bytes < MinBytes || cfg.Bytes > MaxBytes {
 		return nil, fmt.Errorf("replica: %d bytes of memory; %d to %d are possible", cfg.Bytes, MinBytes, MaxBytes)
 	}
-	shared := cfg.Bytes / 16
-	r := &Replica{store: newStore(cfg.Bytes-shared, flowhash.Derive(cfg.Seed, forHomes)), log: ring{data: make([]byte, shared)}, functions: maxFunctions}
+	z := sizesOf(cfg.Bytes)
+	return newReplica(cfg, z, z.cut(aligned(z.bytes()))), nil
+}
+
+// aligned is n bytes that begin at a multiple of 8.
+func aligned(n int) []byte {
+	words := make([]uint64, (n+7)/8)
+	return unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), n)
+}
+
+func newReplica(cfg Config, z sizes, m memory) *Replica {
+	r := &Replica{store: newStore(z, m, flowhash.Derive(cfg.Seed, forHomes)), log: ring{data: m.ring}, functions: maxFunctions, sizes: z, memory: m, identity: cfg.Identity}
 	r.copies = make([]Copy, Copies)
-	return r, nil
+	r.eraSum = sumOfEra(0)
+	r.log.eraSum = r.eraSum
+	return r
 }
 
 // Forget empties the replica; what has been counted stays counted. No copy is being made.
 func (r *Replica) Forget() {
-	evicted, refused, copies := r.evicted, r.refused, r.copies
-	r.store = newStore(r.size, r.seed)
-	r.evicted, r.refused, r.copies = evicted, refused, copies
+	evicted, refused, copies, sealed, era, told, epochs := r.evicted, r.refused, r.copies, r.sealed, r.era+1, r.told, r.epochs
+	clear(r.records[:r.top])
+	r.store = newStore(r.sizes, r.memory, r.seed)
+	r.evicted, r.refused, r.copies, r.sealed, r.era, r.told, r.epochs = evicted, refused, copies, sealed, era, told, epochs
 	r.log.drop(r.log.used)
+	r.eraSum = sumOfEra(era)
+	r.log.eraSum = r.eraSum
+	r.label()
 }
 
 // maxFunctions is how many functions entries can name.
 const maxFunctions = 256
 
-// Keep says that the stage has n functions from now on. What is known of others is forgotten, and what their last workers still tell.
+// Keep says that the stage has these functions from now on, joined by ", ". What is known of others is forgotten, and what their last workers still tell.
 // It takes no longer however much that is: what is forgotten keeps its room until it is the oldest.
-func (r *Replica) Keep(n int) {
-	r.functions = n
+func (r *Replica) Keep(functions string) {
+	n := strings.Count(functions, ", ") + 1
+	r.functions, r.identity.Functions = n, functions
 	for nf := n; nf < maxFunctions; nf++ {
 		r.epochs[nf]++
 		r.since[nf] = r.log.end()
 	}
+	r.label()
 }
 
 // Say is who has a say in what.

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"encoding/binary"
+	"hash/crc32"
 	"slices"
 )
 
@@ -10,12 +11,19 @@ type ring struct {
 	data    []byte
 	at      int // where the oldest begins
 	used    int
+	eraSum  uint32
+	scratch [deltaHead]byte
 	gone    uint64 // bytes that have been evicted: the oldest stands at this place of all that ever were
 	evicted uint64
 }
 
-// deltaHead is what stands before each delta: its length u32, its worker u32, its function u8.
-const deltaHead = 9
+// deltaHead is what stands before each delta: its length u32, its place u64 (bytes of all deltas that ever were before it), its function u8, a
+// checksum u32, its worker u32. It stands at its place modulo the ring's size.
+const (
+	deltaHead   = 21
+	deltaSum    = 13
+	deltaWorker = 17
+)
 
 // share keeps one entry of function nf's shared state as it came.
 func (r *Replica) share(worker uint32, nf uint8, entry []byte) {
@@ -30,10 +38,12 @@ func (r *Replica) share(worker uint32, nf uint8, entry []byte) {
 		l.drop(deltaHead + size)
 		l.evicted++
 	}
-	var head [deltaHead]byte
+	head := &l.scratch // a local would escape
 	binary.LittleEndian.PutUint32(head[:], uint32(len(entry)))
-	binary.LittleEndian.PutUint32(head[4:], worker)
-	head[8] = nf
+	binary.LittleEndian.PutUint64(head[4:], l.end())
+	head[12] = nf
+	binary.LittleEndian.PutUint32(head[deltaSum:], l.seal(head, entry))
+	binary.LittleEndian.PutUint32(head[deltaWorker:], worker)
 	l.copyIn(head[:])
 	l.copyIn(entry)
 }
@@ -42,7 +52,12 @@ func (r *Replica) share(worker uint32, nf uint8, entry []byte) {
 func (l *ring) head(from int) (size int, worker uint32, nf uint8) {
 	var head [deltaHead]byte
 	l.copyOut(head[:], from)
-	return int(binary.LittleEndian.Uint32(head[:])), binary.LittleEndian.Uint32(head[4:]), head[8]
+	return int(binary.LittleEndian.Uint32(head[:])), binary.LittleEndian.Uint32(head[deltaWorker:]), head[12]
+}
+
+// seal is the checksum of a delta.
+func (l *ring) seal(head *[deltaHead]byte, entry []byte) uint32 {
+	return crc32.Update(crc32.Update(l.eraSum, castagnoli, head[:deltaSum]), castagnoli, entry)
 }
 
 // drop takes the oldest n bytes out.
@@ -104,7 +119,7 @@ func (x *Legacy) Next(dst []byte, limit int) (part []byte, more bool) {
 			var name [4]byte
 			binary.LittleEndian.PutUint32(name[:], x.to)
 			for i, b := range name {
-				l.data[(l.at+from+4+i)%len(l.data)] = b
+				l.data[(l.at+from+deltaWorker+i)%len(l.data)] = b
 			}
 		}
 		x.at += uint64(deltaHead + size)

@@ -16,25 +16,27 @@ const blockData = 64
 
 type block [blockData]byte
 
-// record is one function's state of one flow.
+// record is one function's state of one flow. Its layout is that of the file (file.go); what stands before the lists is under its checksum.
 type record struct {
 	key          [6]uint64
 	seen         int64
-	older, newer uint32 // in the order of last told, among those of its owner
-	back, ahead  uint32 // the same among those of its sub-flow
+	told         uint64 // grows with each time that an entry is told
 	data         uint32 // first block
 	size         uint32
 	version      uint16
 	sub          uint16
 	epoch        uint16 // of its function
 	nf           uint8
-	owner        uint8
 	used         bool
+	older, newer uint32 // in the order of last told, among those of its owner
+	back, ahead  uint32 // the same among those of its sub-flow
+	sum          uint32 // kept where the memory is a file
+	owner        uint8
 }
 
 // What an entry costs: its record with two slots of the index, and its blocks with their links.
 const (
-	recordBytes = uint64(unsafe.Sizeof(record{})) + 8
+	recordBytes = uint64(unsafe.Sizeof(record{})) + 16 // slots are a power of two: two to four a record
 	blockBytes  = blockData + 4
 	perEntry    = 256 // memory divided by this is how many records there are: one leaves room for 2.3 blocks, 150 bytes of data
 )
@@ -42,7 +44,6 @@ const (
 // store holds records in an index of linear probing, and their data in blocks. It holds no pointers, and its size is fixed.
 type store struct {
 	seed       uint64
-	size       int      // bytes it was made of
 	slots      []uint32 // record + 1; 0 is empty. At most half full
 	mask       uint32
 	records    []record
@@ -61,6 +62,10 @@ type store struct {
 	live       int
 	evicted    uint64
 	refused    uint64
+	told       uint64 // entries told so far
+	era        uint64
+	eraSum     uint32
+	sealed     bool                 // the memory is a file: records have checksums
 	epochs     [maxFunctions]uint16 // of each function: records of an earlier one are forgotten, and go when they are the oldest
 }
 
@@ -70,16 +75,14 @@ type subFlow struct {
 	copy           uint16 // index + 1 of the copy that is made of it
 }
 
-func newStore(bytes int, seed uint64) store {
-	n := bytes / perEntry
-	slots := 1 << bits.Len(uint(2*n-1))
-	blocks := (bytes - n*int(unsafe.Sizeof(record{})) - 4*slots) / int(blockBytes)
+func newStore(z sizes, m memory, seed uint64) store {
+	slots := 1 << bits.Len(uint(2*z.records-1))
 	subs := make([]subFlow, SubFlows)
 	for i := range subs {
 		subs[i] = subFlow{oldest: none, newest: none}
 	}
-	return store{seed: seed, subs: subs, size: bytes, slots: make([]uint32, slots), mask: uint32(slots - 1), records: make([]record, n), freeRecord: none,
-		blocks: make([]block, blocks), next: make([]uint32, blocks), freeBlock: none, blocksFree: blocks, owners: make([]owner, maxOwners)}
+	return store{seed: seed, subs: subs, slots: make([]uint32, slots), mask: uint32(slots - 1), records: m.records, freeRecord: none,
+		blocks: m.blocks, next: m.next, freeBlock: none, blocksFree: len(m.blocks), owners: make([]owner, maxOwners)}
 }
 
 // first returns the first slot that has a record of key; following the next one behind slot i.
@@ -158,10 +161,15 @@ func (s *store) put(e *state.Entry, worker uint32, say Say) {
 
 func (s *store) fill(rec uint32, e *state.Entry) {
 	r := &s.records[rec]
+	s.told++
+	r.told = s.told
 	r.seen, r.version, r.sub, r.epoch, r.size = e.Seen, e.Version, e.Sub, s.epochs[e.NF], uint32(len(e.Data))
 	b := r.data
 	for data := e.Data; len(data) > 0; b = s.next[b] {
 		data = data[copy(s.blocks[b][:], data):]
+	}
+	if s.sealed {
+		r.sum, _ = s.seal(r)
 	}
 }
 
