@@ -108,6 +108,10 @@ func (l *link) frame(h wire.Header, body []byte) wire.Fault {
 	case wire.TypeRelease:
 		return l.release(body)
 	case wire.TypeState:
+		if h.Flags&wire.FlagUnseen != 0 {
+			l.pipeline.Resync()
+			return wire.FaultNone
+		}
 		l.importState(body, h.Flags&wire.FlagMore != 0)
 	}
 	return wire.FaultNone

@@ -115,6 +115,13 @@ func (c *Conn) Release(subflows []uint16) bool {
 	return c.control(c.release)
 }
 
+// Resync tells the worker that packets have passed which it has not seen, before those that are added next: it takes up the flows that it knows where they are
+// by then.
+func (c *Conn) Resync() bool {
+	c.sealPending()
+	return c.control(wire.AppendUnseen(c.scratch[:0]))
+}
+
 // ImportState sends a part, up to 64 KiB, of state that the worker takes over before what comes behind it; more says that its last entry
 // goes on in the next part. Packets added before come before it.
 func (c *Conn) ImportState(part []byte, more bool) bool {

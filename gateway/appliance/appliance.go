@@ -10,6 +10,7 @@ import (
 	"github.com/granule-nf/granule/gateway/console"
 	"github.com/granule-nf/granule/gateway/coordinator"
 	"github.com/granule-nf/granule/gateway/dataplane"
+	"github.com/granule-nf/granule/gateway/replica"
 	"github.com/granule-nf/granule/gateway/settings"
 	"github.com/granule-nf/granule/lambdaworker/nf"
 	"github.com/granule-nf/granule/relay"
@@ -17,20 +18,23 @@ import (
 
 // Appliance is a running gateway: ports, shards, workers, console, put together from settings that have been checked.
 type Appliance struct {
-	cfg     settings.Gateway
-	log     *slog.Logger
-	started time.Time
-	wire    *ports
-	shards  []*dataplane.Shard
-	workers *fleet
-	starter func(*settings.Plan) coordinator.Start // the fleet's
-	coord   *coordinator.Coordinator
-	events  *console.EventLog
-	admin   *console.Server
-	reasons [dataplane.NumReasons]string
-	reports *reports
-	config  configuration
-	running sync.WaitGroup // shards
+	cfg      settings.Gateway
+	log      *slog.Logger
+	started  time.Time
+	wire     *ports
+	shards   []*dataplane.Shard
+	workers  *fleet
+	starter  func(*settings.Plan) coordinator.Start // the fleet's
+	coord    *coordinator.Coordinator
+	events   *console.EventLog
+	admin    *console.Server
+	reasons  [dataplane.NumReasons]string
+	reports  *reports
+	state    *stateDir // nil: none
+	volatile string    // why there is none though there should be
+	replicas []*replica.Replica
+	config   configuration
+	running  sync.WaitGroup // shards
 }
 
 // New opens everything that can fail, in the order in which a failure costs least, and moves no packet yet. An error says which port, address, file
@@ -71,6 +75,12 @@ func New(cfg settings.Gateway, log *slog.Logger) (_ *Appliance, err error) {
 	queues, err := a.wire.queues()
 	if err != nil {
 		return nil, err
+	}
+	if a.state, a.volatile, err = openState(cfg.State); err != nil {
+		return nil, err
+	}
+	if a.volatile != "" {
+		log.Warn(a.volatile)
 	}
 	if err := a.newShards(cfg.Dataplane, queues); err != nil {
 		return nil, err

@@ -81,6 +81,9 @@ func (p *ports) beat(shard int) {
 	}
 }
 
+// relayed reports whether the XDP program of an earlier process was relaying or dropping frames when this one came.
+func (p *ports) relayed() bool { return p.afxdp != nil && p.afxdp.Relayed() }
+
 // err is what ended a capture file early.
 func (p *ports) err() error {
 	if !p.offline {

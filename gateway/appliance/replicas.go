@@ -30,8 +30,9 @@ func (r stageReplica) Stats() (entries, bytes, evicted, damaged, refused uint64)
 	return s.Entries, s.Bytes, s.Evicted, s.Damaged, s.Refused
 }
 
-// newReplicas makes the replicas of one of so many shards, one a stage; mib is what those of all shards may take. None of 0.
-func newReplicas(cfg *dataplane.Config, mib, shards int) ([]dataplane.Replica, error) {
+// newReplicas makes the replicas of one of so many shards, one a stage; mib is what those of all shards may take. None of 0. cfg says then whether one of them
+// took over state from an earlier process.
+func (a *Appliance) newReplicas(cfg *dataplane.Config, mib, shard, shards int) ([]dataplane.Replica, error) {
 	if mib == 0 || len(cfg.Stages) == 0 {
 		return nil, nil
 	}
@@ -42,11 +43,27 @@ func newReplicas(cfg *dataplane.Config, mib, shards int) ([]dataplane.Replica, e
 			mib, shards, len(all), each, replica.MinBytes, (shards*len(all)*replica.MinBytes+1<<20-1)>>20)
 	}
 	for i := range all {
-		r, err := replica.New(replica.Config{Bytes: each, Seed: cfg.Seed})
+		stage, size := &cfg.Stages[i], replica.Config{Bytes: each, Seed: cfg.Seed}
+		r, found, err := a.state.open(size, stage, cfg.Seed, shard, shards)
 		if err != nil {
-			return nil, err
+			if a.cfg.State.Chosen {
+				return nil, fmt.Errorf("state-dir: %w", err)
+			}
+			a.volatile = fmt.Sprintf("flow state of stage %s does not outlive this process: %v", stage.Name, err)
+			a.log.Warn(a.volatile)
+			if r, err = replica.New(size); err != nil {
+				return nil, err
+			}
+		}
+		switch {
+		case found.Refused != "":
+			a.log.Warn("state of an earlier process is not taken over", "stage", stage.Name, "shard", shard, "reason", found.Refused)
+		case found.Found:
+			a.log.Info("state of an earlier process taken over", "stage", stage.Name, "shard", shard, "entries", found.Entries, "shared", found.Shared, "torn", found.Torn)
+			cfg.Restored = true
 		}
 		all[i] = stageReplica{r}
+		a.replicas = append(a.replicas, r)
 	}
 	return all, nil
 }

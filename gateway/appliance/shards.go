@@ -32,8 +32,9 @@ func (a *Appliance) newShards(cfg dataplane.Config, queues []dataplane.Queue) er
 		cfg := cfg
 		cfg.Slots = min(max(q.Ports[0].Frames()+q.Ports[1].Frames(), 64), 1<<24)
 		cfg.WaitForWorkers = a.wire.offline
+		cfg.BeatWhenJudging = a.wire.relayed()
 		var err error
-		if cfg.Replicas, err = newReplicas(&cfg, a.cfg.ReplicaMB, len(queues)); err != nil {
+		if cfg.Replicas, err = a.newReplicas(&cfg, a.cfg.ReplicaMB, i, len(queues)); err != nil {
 			return err
 		}
 		s, err := dataplane.NewShard(i, cfg, q, hooks)

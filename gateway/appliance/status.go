@@ -61,6 +61,9 @@ func (a *Appliance) Status() *console.Status {
 			s.Degraded = append(s.Degraded, "configuration: "+why)
 		}
 	}
+	if a.volatile != "" {
+		s.Degraded = append(s.Degraded, a.volatile)
+	}
 	if a.workers != nil {
 		s.Refused = a.workers.refused()
 		if a.workers.local != nil {

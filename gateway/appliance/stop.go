@@ -27,6 +27,10 @@ func (a *Appliance) Close() error {
 	for _, s := range a.shards {
 		errs = append(errs, s.Close())
 	}
+	for _, r := range a.replicas {
+		errs = append(errs, r.Close())
+	}
+	errs = append(errs, a.state.close())
 	if a.wire != nil {
 		errs = append(errs, a.wire.close())
 	}

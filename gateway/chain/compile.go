@@ -110,7 +110,7 @@ func (c *Config) chain(ch Chain, o Options) (Compiled, nf.Problems) {
 
 func (c *Config) stage(ch Chain, i int, o Options) (CompiledStage, nf.Problems) {
 	functions := ch.Stages[i].Functions
-	s := CompiledStage{Bundle: nf.Bundle{Chain: ch.Name, Stage: i, Seed: seedOf(o.Seed, ch.Name), Flows: o.Flows, Idle: o.Idle, NFs: functions, Files: map[string][]byte{}}}
+	s := CompiledStage{Bundle: nf.Bundle{Chain: ch.Name, Stage: i, Seed: SeedOf(o.Seed, ch.Name), Flows: o.Flows, Idle: o.Idle, NFs: functions, Files: map[string][]byte{}}}
 	s.Bundle.Fails, s.Workers = o.Fails, ch.Stages[i].Workers
 	if ch.Fails != nil {
 		s.Bundle.Fails = *ch.Fails
@@ -189,8 +189,8 @@ func (c *Compiled) affinities() nf.Problems {
 	return nil
 }
 
-// seedOf gives each chain a seed of its own, made of the gateway's by FNV-1a over the chain's name.
-func seedOf(seed uint64, chain string) uint64 {
+// SeedOf gives each chain a seed of its own, made of the gateway's by FNV-1a over the chain's name.
+func SeedOf(seed uint64, chain string) uint64 {
 	h := seed ^ 0xcbf29ce484222325
 	for i := range len(chain) {
 		h = (h ^ uint64(chain[i])) * 0x100000001b3

@@ -73,6 +73,7 @@ type Packets struct {
 	Layer2                map[string]uint64 `json:"layer2"`    // crossed unjudged, by protocol; they are in the ledger as bypassed
 	FailOpen              map[string]uint64 `json:"fail_open"` // forwarded without a verdict, by cause
 	Late                  uint64            `json:"late_verdicts"`
+	Gaps                  uint64            `json:"gaps"`         // times in which the gateway stood still and the XDP program spoke for it
 	Redispatched          uint64            `json:"redispatched"` // sent to another worker because the first was lost
 	FlowTableFull         uint64            `json:"flow_table_full"`
 	Steered               uint64            `json:"steered"`         // from the shard on whose queue they arrived to the owner of their sub-flow
@@ -135,7 +136,7 @@ func (s *Status) SetLedger(l *dataplane.Ledger, reasons *[dataplane.NumReasons]s
 		s.Ledger.ForwardedBytes += a.ForwardedBytes
 	}
 	s.Packets = Packets{Malformed: map[string]uint64{}, FailOpen: failOpen(l),
-		Late: l.Late, Redispatched: l.Replayed, FlowTableFull: l.FlowTableFull, Steered: l.Crossed,
+		Late: l.Late, Redispatched: l.Replayed, Gaps: l.Gaps, FlowTableFull: l.FlowTableFull, Steered: l.Crossed,
 		StateTransfers: l.Handoffs, StateTransferredBytes: l.ImportedBytes, StateTransfersFailed: l.HandoffsFailed, Batches: l.Batches, BatchPackets: l.BatchPackets,
 		Delays: l.Delay, sumNS: l.DelayNS}
 	r := &s.Memory.Replica

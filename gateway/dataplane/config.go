@@ -59,7 +59,10 @@ type Config struct {
 	Spin           time.Duration // how long the shard asks for answers before it sleeps, where they tend to come so soon; 0: not
 	Seed           uint64
 	Replicas       []Replica // one a stage, of this shard alone; nil for a stage whose workers start empty
-	WaitForWorkers bool      // take nothing in while packets wait: for a capture file, which can't be late
+	Restored       bool      // the replicas have state that workers of an earlier process told, as worker 0
+	// BeatWhenJudging: no heartbeat until there are workers for all sub-flows. The wire is relayed by then, and stays so.
+	BeatWhenJudging bool
+	WaitForWorkers  bool // take nothing in while packets wait: for a capture file, which can't be late
 }
 
 // Defaults returns the settings of a gateway that nobody tuned.

@@ -80,6 +80,7 @@ func (p *fakePort) Stats(*ingress.PortStats) {}
 
 // fakeLink is a worker's connection whose worker is the test.
 type fakeLink struct {
+	resyncs  int
 	fd, peer int
 	worker   uint32
 	refs     []uint64 // added and not answered, in order
@@ -145,6 +146,10 @@ func (l *fakeLink) Ping(mark int64) bool {
 }
 func (l *fakeLink) Release(subs []uint16) bool {
 	l.released = append(l.released, subs...)
+	return true
+}
+func (l *fakeLink) Resync() bool {
+	l.resyncs++
 	return true
 }
 func (l *fakeLink) Outstanding(f func(uint64)) {

@@ -190,6 +190,9 @@ func (s *Shard) switchOver(h *handoff, holder uint16) {
 			return // the socket is full
 		}
 	}
+	if s.replica(h.pool).Restored(h.sub) && !c.link.Resync() {
+		return
+	}
 	sub, to := h.sub, h.to
 	s.led.Handoffs++
 	s.endHandoff(h)

@@ -22,6 +22,8 @@ type Ledger struct {
 	Late uint64
 	// Replayed counts packets sent again because the worker that had them was lost.
 	Replayed uint64
+	// Gaps counts times without a heartbeat, in which the XDP program relayed or dropped frames by itself.
+	Gaps uint64
 	// Handoffs counts sub-flows with state that went from one worker to another, ImportedBytes the bytes of that, HandoffsFailed those that
 	// were given up before the switch.
 	Handoffs, ImportedBytes, HandoffsFailed uint64

@@ -23,6 +23,7 @@ type Link interface {
 	ImportState(part []byte, more bool) bool
 	Release(subflows []uint16) bool
 	Retire() bool
+	Resync() bool
 	Ping(mark int64) bool
 	LastPong() int64
 	Outstanding(f func(ref uint64))

@@ -79,8 +79,12 @@ func (s *Shard) place(f *ingress.Frame, side ingress.Side, a arrival, p *classif
 	if p.Info.Problem != packet.OK {
 		s.led.Problems[p.Info.Problem]++
 	}
-	i := s.slots.take(*f, side, a.owner, s.clock.now)
+	i := s.slots.take(*f, side, a.owner, s.arrival())
 	sl := &s.slots.s[i]
+	if p.Class != classify.Judged && s.stale() && s.cfg.FailureClosed {
+		s.discard(i, NoVerdict)
+		return
+	}
 	if a.upper.Known {
 		sl.flags = fragmented
 		s.slots.upper[i] = a.upper
@@ -109,6 +113,10 @@ func (s *Shard) place(f *ingress.Frame, side ingress.Side, a arrival, p *classif
 		sl.headers = headerBytes(&p.Info, f.Data)
 		sl.stage = s.cfg.Chains[sl.chain].entry(side)
 		s.enqueue(i, e, dir)
+		if s.stale() {
+			s.resolve(i, NoVerdict)
+			return
+		}
 		s.arrive(i)
 		return
 	}
@@ -151,7 +159,7 @@ func (s *Shard) assignFlow(sl *slot, f *ingress.Frame, p *classify.Packet, hash 
 	flow, fresh := s.flows.GetHashed(&p.Key, hash, s.clock.now)
 	var e *flowtable.Entry
 	if full := flow == flowtable.None; fresh || full {
-		sl.chain = s.cfg.Rules.Chain(f.Data, f.Wire)
+		sl.chain = s.chainOf(f, &p.Key)
 		sl.sub = s.space.subFlow(sl.chain, p, hash, sl.side)
 		over := s.flows.Overflow(sl.sub)
 		if full {

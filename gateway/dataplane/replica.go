@@ -15,8 +15,14 @@ type Replica interface {
 	Legacy(from, to uint32) Legacy
 	// Forget empties it: the functions have changed.
 	Forget()
-	// Keep says that the stage has n functions from now on: state of others is removed.
-	Keep(n int)
+	// Keep says that the stage has these functions from now on, joined by ", ": state of others is removed.
+	Keep(functions string)
+	// Restored reports whether anything of a sub-flow was told before this process, or before Unseen, and not since.
+	Restored(sub uint16) bool
+	// Unseen says that packets have passed that no worker saw.
+	Unseen()
+	// Has reports whether there is state of a flow.
+	Has(key *[6]uint64) bool
 	// Stats returns how many entries it has and of how many bytes, how many it gave up for room, how many deltas were damaged, and how
 	// many entries came from workers that had no say in them.
 	Stats() (entries, bytes, evicted, damaged, refused uint64)
@@ -59,7 +65,10 @@ func (stateless) Copy(uint16) Copy                                          { re
 func (stateless) Knows(uint16) bool                                         { return false }
 func (stateless) Legacy(uint32, uint32) Legacy                              { return nothing{} }
 func (stateless) Forget()                                                   {}
-func (stateless) Keep(int)                                                  {}
+func (stateless) Keep(string)                                               {}
+func (stateless) Restored(uint16) bool                                      { return false }
+func (stateless) Unseen()                                                   {}
+func (stateless) Has(*[6]uint64) bool                                       { return false }
 func (stateless) Stats() (entries, bytes, evicted, damaged, refused uint64) { return }
 func (stateless) Next(dst []byte, _ int) []byte                             { return dst }
 func (stateless) AtEnd() bool                                               { return true }
@@ -82,7 +91,7 @@ func (s *Shard) forgetState(next []Stage) {
 			r.Forget()
 			s.routes[pool].state = [SubFlows]uint32{}
 		}
-		r.Keep(strings.Count(next[pool].Functions, ", ") + 1)
+		r.Keep(next[pool].Functions)
 	}
 }
 

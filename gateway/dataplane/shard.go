@@ -47,6 +47,7 @@ type Shard struct {
 	routes         routes
 	conns          connections
 	led            Ledger
+	gap            gap
 
 	// Used by other goroutines, too.
 	mail      *mailbox
@@ -78,6 +79,11 @@ func NewShard(id int, cfg Config, q Queue, hooks Hooks) (*Shard, error) {
 	}
 	s.parked = s.parkedFor
 	s.dropHeld = s.discardEnded
+	if cfg.Restored {
+		for pool := range cfg.Stages {
+			s.handoffs.heirs = append(s.handoffs.heirs, legacy{pool: pool, to: noConn}) // of worker 0
+		}
+	}
 	var err error
 	if s.poller, err = newPoller(); err != nil {
 		return nil, err

@@ -42,6 +42,7 @@ func (s *Shard) Run() {
 func (s *Shard) turn(sleep bool) (worked, more bool) {
 	events := s.await(sleep)
 	s.clock.read()
+	s.noticeGap()
 	s.mail.read(s)
 	s.adoptWanted()
 	n := s.readConnections(events)
@@ -51,11 +52,14 @@ func (s *Shard) turn(sleep bool) (worked, more bool) {
 	full := false
 	n += s.receiveSteered()
 	if !s.end.stopping {
+		got := 0
 		for side := range s.ports.port {
-			got := s.receive(ingress.Side(side))
-			n += got
-			full = full || got == s.cfg.Burst
+			one := s.receive(ingress.Side(side))
+			got += one
+			full = full || one == s.cfg.Burst
 		}
+		n += got
+		s.gap.open = s.gap.open && (got > 0 || len(s.slots.free) == 0)
 	}
 	s.flush(full)
 	now := s.clock.now
@@ -68,8 +72,7 @@ func (s *Shard) turn(sleep bool) (worked, more bool) {
 	s.steering.receiveReturned(&s.ports)
 	s.ports.release()
 	if now >= s.due.beat {
-		s.hooks.Beat(s.id)
-		s.due.beat = now + int64(10*time.Millisecond)
+		s.beat()
 	}
 	more = !s.finished(pending)
 	if n == 0 || !more || now > s.due.publish {

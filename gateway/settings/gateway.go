@@ -15,6 +15,7 @@ type Gateway struct {
 	Fleet     Fleet
 	Admin     Admin
 	Events    string // "" for none
+	State     State
 	Version   string // shown by status; whoever starts the gateway fills it in
 	Reread    Reread // nil: the configuration stays
 }

@@ -27,7 +27,8 @@ func (s *Run) LoadContext(ctx context.Context, fs *pflag.FlagSet, lookup Lookup)
 	byFlag := map[string]bool{}
 	fs.Visit(func(f *pflag.Flag) { byFlag[f.Name] = true })
 	defer func() { err = s.placed(err, byFlag, lookup) }()
-	if s.seed == 0 {
+	first := s.seed == 0
+	if first {
 		s.seed = randomSeed()
 	}
 	s.dp.Seed = randomSeed()
@@ -36,6 +37,16 @@ func (s *Run) LoadContext(ctx context.Context, fs *pflag.FlagSet, lookup Lookup)
 		return cfg, err
 	}
 	_, offline := CapturePath(s.inside)
+	state := s.state(offline)
+	if first {
+		if seeds, ok := state.readSeeds(); ok {
+			s.seed, s.dp.Seed = seeds.Chains, seeds.SubFlows
+			if err := p.reseed(s.seed); err != nil {
+				return cfg, err
+			}
+		}
+	}
+	state.Seeds = Seeds{Version: 1, Chains: s.seed, SubFlows: s.dp.Seed}
 	if offline { // a file is never late: give a slow machine time, unless somebody wants to see policies at work
 		if !fs.Changed("max-delay") {
 			s.dp.MaxDelay = time.Minute
@@ -62,7 +73,7 @@ func (s *Run) LoadContext(ctx context.Context, fs *pflag.FlagSet, lookup Lookup)
 	}
 	cfg = Gateway{
 		Ports: Ports{Inside: s.inside, Outside: s.outside, Parked: s.slots},
-		Plan:  p, Dataplane: s.dp, ReplicaMB: s.replicaMB, Workers: s.workers, Fleet: s.fleet, Admin: Admin{Address: s.admin, Hosts: lowered(s.adminHosts), TokenFile: s.adminToken}, Events: s.events,
+		Plan:  p, Dataplane: s.dp, ReplicaMB: s.replicaMB, Workers: s.workers, Fleet: s.fleet, Admin: Admin{Address: s.admin, Hosts: lowered(s.adminHosts), TokenFile: s.adminToken}, Events: s.events, State: state,
 	}
 	if offline && !fs.Changed("admin") {
 		cfg.Admin.Address = "" // over before anybody could look

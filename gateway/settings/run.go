@@ -26,6 +26,7 @@ type Run struct {
 	allowPort                                           []string
 	jumbo, leaveRelay, zeroCopy                         bool
 	instance, admin, adminToken, events, lambdaAt       string
+	stateDir                                            string
 	adminHosts                                          []string
 	workerUser                                          string
 	confineWorkers                                      bool
@@ -63,6 +64,7 @@ func (s *Run) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&s.slots, "slots", 8192, "packets that can be parked, per queue and side, 4 KiB each")
 	fs.IntVar(&s.dp.Flows, "flows", s.dp.Flows, "flows that a stage keeps, in each of its workers, and a queue's flow table, 112 bytes each (a worker: 65536 unless set; check --flows prints its memory)")
 	fs.IntVar(&s.replicaMB, "replica-memory", defaultReplicaMB, "MiB in all for the replica of the workers' flow state, from which a successor starts; 0 for none")
+	fs.StringVar(&s.stateDir, "state-dir", "", "folder in which that replica outlives this process, so that connections go on after a restart; none: nowhere (default: /run/granule/INSTANCE)")
 	fs.DurationVar(&s.dp.FlowIdle, "flow-idle", s.dp.FlowIdle, "after this long without a packet a flow is forgotten")
 	fs.DurationVar(&s.dp.Spin, "spin", s.dp.Spin, "how long a shard busy-polls for answers before it sleeps, where they tend to come so soon; 0: it sleeps at once")
 	fs.IntVar(&s.dp.Burst, "burst", s.dp.Burst, "frames taken from a port at a time")

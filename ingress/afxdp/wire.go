@@ -42,6 +42,7 @@ type Wire struct {
 	links   *linkWatch
 	promisc [2]*promisc
 	closed  bool
+	relayed bool
 }
 
 // Open checks the interfaces, attaches the program and binds every RX queue of both, in the calling thread's network
@@ -71,6 +72,7 @@ func Open(cfg WireConfig) (_ *Wire, err error) {
 			return nil, fmt.Errorf("%s port %s: %w: %s", ingress.Side(s), f.Name, xdpprog.ErrForeign, foreign)
 		}
 	}
+	w.relayed = leftover[0] && leftover[1]
 	w.relay, err = xdpprog.Open(xdpprog.Config{
 		Instance: cfg.Instance, BPFFS: cfg.BPFFS,
 		Ifindex:  [2]int{w.nics[0].Index, w.nics[1].Index},
@@ -115,6 +117,9 @@ func (w *Wire) openQueue(s ingress.Side, queue int) error {
 	w.ports[s] = append(w.ports[s], p)
 	return w.relay.Serve(int(s), queue, p.FD())
 }
+
+// Relayed reports whether an earlier process had left the program on both ports: until the first Beat it goes on with their frames by policy.
+func (w *Wire) Relayed() bool { return w.relayed }
 
 // Ports returns a side's ports, one for each RX queue, in the order of queues.
 func (w *Wire) Ports(s ingress.Side) []*Port { return w.ports[s] }

@@ -72,7 +72,7 @@ func Start(ctx context.Context, cfg Config) (_ *Gateway, err error) {
 // launch starts the process in the gateway's namespace.
 func (g *Gateway) launch(cfg Config) error {
 	flags := append([]string{"run", "--config", filepath.Join(g.dir, "granule.yaml"), "--inside", topo.InsideIf, "--outside", topo.OutsideIf,
-		"--bootstrap", cfg.Bootstrap, "--admin", "unix:" + filepath.Join(g.dir, admin), "--instance", g.instance}, cfg.Flags...)
+		"--bootstrap", cfg.Bootstrap, "--admin", "unix:" + filepath.Join(g.dir, admin), "--instance", g.instance, "--state-dir", filepath.Join(g.dir, "state")}, cfg.Flags...)
 	log, err := os.Create(filepath.Join(g.dir, logFile))
 	if err != nil {
 		return err

@@ -60,6 +60,9 @@ func AppendState(dst, part []byte, more bool) []byte {
 	return append(h.Append(dst), part...)
 }
 
+// AppendUnseen appends a State frame that says that packets have passed unseen, and nothing else.
+func AppendUnseen(dst []byte) []byte { return Header{Type: TypeState, Flags: FlagUnseen}.Append(dst) }
+
 // AppendRelease appends a Release frame.
 func AppendRelease(dst []byte, subflows []uint16) []byte {
 	dst = Header{Type: TypeRelease, Length: uint32(2 * len(subflows))}.Append(dst)

@@ -35,7 +35,7 @@ func TestHeaderFaults(t *testing.T) {
 		{"unknown type that may be skipped", Header{Type: 99, Flags: FlagSkip, Length: 1000, Count: 7}, FaultNone},
 		{"the same, too long", Header{Type: 99, Flags: FlagSkip, Length: MaxBody + 1}, FaultLong},
 		{"skip on a known type", Header{Type: TypePing, Flags: FlagSkip, Length: 8}, FaultFlags},
-		{"flag of another type", Header{Type: TypeState, Flags: 2}, FaultFlags},
+		{"flag of another type", Header{Type: TypeState, Flags: 4}, FaultFlags},
 		{"longer than its type", Header{Type: TypePing, Length: 9}, FaultLong},
 		{"shorter than its type", Header{Type: TypePing, Length: 7}, FaultShort},
 		{"longest batch", Header{Type: TypeBatch, Length: MaxBatch - HeaderSize, Count: 1}, FaultNone},

@@ -50,6 +50,7 @@ const (
 	FlagRewritten = 1 << 1 // Result: a section of rewritten packets follows the verdicts
 	FlagInjected  = 1 << 2 // Result: a section of injected frames follows
 	FlagMore      = 1 << 0 // State: its last entry goes on in the next State frame
+	FlagUnseen    = 1 << 1 // State: packets have passed that the worker has not seen
 	FlagSkip      = 1 << 7 // a receiver that does not know the type may skip the frame
 )
 
@@ -70,7 +71,7 @@ var shapes = [numTypes]shape{
 	TypePong:          {8, 8, 0, false},
 	TypeDrain:         {8, 8, 0, false},
 	TypeRetire:        {0, 0, 0, false},
-	TypeState:         {0, MaxBody, FlagMore, false},
+	TypeState:         {0, MaxBody, FlagMore | FlagUnseen, false},
 	TypeHello:         {helloSize, helloSize, 0, false},
 	TypeWelcome:       {welcomeSize, welcomeSize, 0, false},
 	TypeChallenge:     {NonceSize, NonceSize, 0, false},

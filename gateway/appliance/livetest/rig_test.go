@@ -75,6 +75,7 @@ func newLiveWith(t *testing.T, cfg liveConfig) *live {
 		t.Fatal(err)
 	}
 	l := &live{t: t, topo: tp, dir: t.TempDir(), granule: granule, flags: append([]string{"--bootstrap", artifact}, cfg.flags...)}
+	l.flags = append([]string{"--state-dir", filepath.Join(l.dir, "state")}, l.flags...)
 	t.Cleanup(func() {
 		if err := tp.Close(); err != nil {
 			t.Error(err)
