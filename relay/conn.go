@@ -44,6 +44,10 @@ type Conn struct {
 	heard    int64
 	pong     int64
 
+	frameRate  allowance // of frames that answer no batch
+	recordRate allowance
+	records    uint64 // opened so far
+
 	status Status
 	reason Reason
 	bye    wire.ByeReason
@@ -80,6 +84,8 @@ func NewConn(fd int, s *tlsrecord.Session, id ID, window int, credit uint32) *Co
 		in:      tlsrecord.NewInbox(s.Open, wire.MaxBatch, readGulp),
 		builder: wire.NewBatchBuilder(),
 		owed:    newOutstanding(maxRefs, maxBatches),
+
+		frameRate: newAllowance(), recordRate: newAllowance(),
 		out:     make([]byte, 0, outSize),
 	}
 	c.refOf = c.asked

@@ -51,6 +51,9 @@ func (c *Conn) Read(h Handler) Status {
 		c.counts.BytesRead += uint64(n)
 		c.heard = c.now
 		fault := c.in.Filled(n)
+		if !c.countRecords(n) {
+			return c.fail(Broken, ReasonRate)
+		}
 		c.frames(h) // those that came before the fault, too
 		switch {
 		case fault == tlsrecord.FaultClosed:
@@ -94,6 +97,10 @@ func (c *Conn) frames(h Handler) {
 }
 
 func (c *Conn) frame(h Handler, head wire.Header, body []byte) wire.Fault {
+	if head.Type != wire.TypeResult && !c.frameRate.take(1) {
+		c.fail(Broken, ReasonRate)
+		return wire.FaultNone
+	}
 	if !head.Type.Known() {
 		return wire.FaultNone // of a later version, and marked as one that may be skipped
 	}
@@ -178,6 +185,7 @@ func (c *Conn) answer(h Handler, head wire.Header, body []byte) wire.Fault {
 		if !ok {
 			c.owed.completed()
 			c.counts.Answered += uint64(batch.packets)
+			c.allow(perBatch)
 			break
 		}
 		for n > 0 && c.status == OK {

@@ -94,11 +94,13 @@ func (c *Conn) Write() Status {
 // Ping asks for a Pong with the same number, once everything that was sent before it has been handled. It reports false, as all of the calls below, when the queue before the
 // socket is too long; the call may be made again later. Like Add, none of them writes: Flush does.
 func (c *Conn) Ping(mark int64) bool {
+	c.allow(perPing)
 	return c.control(wire.AppendTime(c.scratch[:0], wire.TypePing, mark, 0))
 }
 
 // RequestReport asks the worker for its counters.
 func (c *Conn) RequestReport() bool {
+	c.allow(perReport)
 	return c.control(wire.AppendReportRequest(c.scratch[:0], 0))
 }
 

@@ -33,13 +33,14 @@ const (
 	ReasonTimeout        // the network did not acknowledge for too long
 	ReasonSocket         // any other error of the socket
 	ReasonLocal          // Close was called
+	ReasonRate           // the worker sent more frames or records that nobody asked for than it may
 	reasonWire           // + wire.Fault
 	reasonRecord  = reasonWire + Reason(wire.NumFaults)
 	NumReasons    = reasonRecord + Reason(tlsrecord.NumFaults)
 )
 
 var reasonNames = func() (names [NumReasons]string) {
-	copy(names[:], []string{"none", "eof", "bye", "reset", "timeout", "socket", "local"})
+	copy(names[:], []string{"none", "eof", "bye", "reset", "timeout", "socket", "local", "rate"})
 	for f := range wire.NumFaults {
 		names[WireReason(f)] = "wire_" + f.String()
 	}

@@ -13,6 +13,7 @@ type Inbox struct {
 	start    int
 	end      int
 	received uint64
+	records  uint64
 }
 
 // NewInbox makes an inbox for frames of up to frame bytes, longer ones once Need was called, read from the socket in gulps
@@ -86,6 +87,7 @@ func (b *Inbox) Filled(n int) Fault {
 			return fault
 		}
 		b.end = len(out)
+		b.records++
 		b.rawStart += size
 	}
 }
@@ -95,6 +97,9 @@ func (b *Inbox) Bytes() []byte { return b.plain[b.start:b.end] }
 
 // Consume drops the first n of Bytes.
 func (b *Inbox) Consume(n int) { b.start += n }
+
+// Records returns the number of records that were opened.
+func (b *Inbox) Records() uint64 { return b.records }
 
 // Received returns the number of bytes that came from the socket.
 func (b *Inbox) Received() uint64 { return b.received }
