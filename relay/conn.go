@@ -86,7 +86,7 @@ func NewConn(fd int, s *tlsrecord.Session, id ID, window int, credit uint32) *Co
 		owed:    newOutstanding(maxRefs, maxBatches),
 
 		frameRate: newAllowance(), recordRate: newAllowance(),
-		out:     make([]byte, 0, outSize),
+		out: make([]byte, 0, outSize),
 	}
 	c.refOf = c.asked
 	return c

@@ -17,6 +17,7 @@ type reports struct {
 type shardReports struct {
 	mu   sync.Mutex
 	by   map[uint32][]byte // by worker
+	held int               // bytes of them
 	gone atomic.Pointer[departed]
 }
 
@@ -40,10 +41,20 @@ func (r *reports) keep(shard int, worker uint32, json []byte) {
 	if !s.mu.TryLock() {
 		return
 	}
+	defer s.mu.Unlock()
 	s.bury()
-	s.by[worker] = append(s.by[worker][:0], json...)
-	s.mu.Unlock()
+	if more := len(json) - len(s.by[worker]); len(json) <= maxReport && s.held+more <= maxReports {
+		s.by[worker] = append(s.by[worker][:0], json...)
+		s.held += more
+	}
 }
+
+// A report that is longer is left out, as are those that all of a shard's have no more room for: a worker's word is no reason to let
+// status grow. One with 20,000 rules takes 2 MB.
+const (
+	maxReport  = 4 << 20
+	maxReports = 16 << 20
+)
 
 // forget is told by the shard's thread that the worker's connection to it has ended, after the last report of it. Whoever
 // has the lock next lets the report go; until then nothing can be added either, so no more pile up than there were.
@@ -60,6 +71,7 @@ func (r *reports) forget(shard int, worker uint32) {
 // bury lets the reports of departed workers go; with the lock held.
 func (s *shardReports) bury() {
 	for d := s.gone.Swap(nil); d != nil; d = d.before {
+		s.held -= len(s.by[d.worker])
 		delete(s.by, d.worker)
 	}
 }

@@ -102,3 +102,25 @@ func TestReportsDoNotHoldAShardUp(t *testing.T) {
 		t.Errorf("%v allocations a report", n)
 	}
 }
+
+// Reports are kept up to a bound, and one that has grown beyond it is no reason to forget the others.
+func TestReportsAreBounded(t *testing.T) {
+	r := newReports(1)
+	long := func(n int) []byte { return []byte(`"` + strings.Repeat("x", n-2) + `"`) }
+	for w := range uint32(200) {
+		r.keep(0, w, long(maxReport))
+		r.keep(0, w, long(maxReport+1))
+	}
+	if n, want := len(r.all()), maxReports/maxReport; n != want || r.of[0].held > maxReports {
+		t.Errorf("%d reports of %d bytes are kept, want %d", n, r.of[0].held, want)
+	}
+	r.forget(0, 0)
+	r.keep(0, 777, []byte("{}"))
+	if _, ok := r.all()[777]; !ok {
+		t.Error("where one has gone there is no room for another")
+	}
+	r.keep(0, 1, []byte("{}"))
+	if r.of[0].held != 2*maxReport+4 {
+		t.Errorf("%d bytes are counted", r.of[0].held)
+	}
+}

@@ -23,10 +23,11 @@ func (a *Appliance) newShards(cfg dataplane.Config, queues []dataplane.Queue) er
 			a.reports.forget(shard, w)
 			a.coord.Lost(w, judged, why)
 		},
-		Released: func(_ int, w uint32) { a.coord.Released(w) },
-		Draining: func(_ int, w uint32, _ int64) { a.coord.Draining(w) },
-		Events:   func(shard int, lines []byte, lost uint32) { lanes[shard].Add(lines, lost) },
-		Report:   a.reports.keep,
+		Released:   func(_ int, w uint32) { a.coord.Released(w) },
+		Draining:   func(_ int, w uint32, _ int64) { a.coord.Draining(w) },
+		Events:     func(shard int, lines []byte, claimed uint32) { lanes[shard].Add(lines, claimed) },
+		EventsLost: func(shard int, n uint64) { lanes[shard].Lose(n) },
+		Report:     a.reports.keep,
 	}
 	for i, q := range queues {
 		cfg := cfg

@@ -207,7 +207,7 @@ func TestEventLog(t *testing.T) {
 	if string(got) != want.String() {
 		t.Errorf("%d bytes were written of %d", len(got), want.Len())
 	}
-	if n := e.Counters(); n.Written != 1000 || n.Lost != 7 {
+	if n := e.Counters(); n.Written != 1000 || n.WorkerLost != 7 || n.Lost != 0 {
 		t.Errorf("written %d, lost %d", n.Written, n.Lost)
 	}
 	if _, err := OpenEventLog(filepath.Join(t.TempDir(), "no", "such", "dir"), nil); err == nil || !strings.Contains(err.Error(), "--events") {

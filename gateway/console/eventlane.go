@@ -30,16 +30,17 @@ func (e *EventLog) Lane() *EventLane {
 	return l
 }
 
-// Add takes whole lines in; lost is how many their maker had no room for. What stands behind the last newline is no line, and is
+// Lose counts n lines that were not passed on.
+func (l *EventLane) Lose(n uint64) { l.log.lost.Add(n) }
+
+// Add takes whole lines in; claimed is how many their maker says it had no room for. What stands behind the last newline is no line, and is
 // counted as one lost: it would spoil another worker's. One goroutine at a time may call it; it never waits and allocates nothing.
-func (l *EventLane) Add(text []byte, lost uint32) {
+func (l *EventLane) Add(text []byte, claimed uint32) {
 	e := l.log
+	e.claimed.Add(uint64(claimed))
 	if whole := bytes.LastIndexByte(text, '\n') + 1; whole < len(text) {
 		text = text[:whole]
-		lost++
-	}
-	if lost > 0 {
-		e.lost.Add(uint64(lost))
+		e.lost.Add(1)
 	}
 	if len(text) == 0 {
 		return

@@ -2,17 +2,21 @@ package console
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"unicode/utf8"
 )
 
 // EventCounters are what became of events. Both only grow.
 type EventCounters struct {
 	Written uint64 `json:"written"` // they are in the file; without a file, they came
 	Lost    uint64 `json:"lost"`
+	// WorkerLost are those that workers say they had no room for: their word, which nobody can check.
+	WorkerLost uint64 `json:"worker_lost"`
 }
 
 // EventLog writes EVE JSON lines to a file. Lines come in by lanes, one a shard; when more come than the disk takes, they are
@@ -33,6 +37,8 @@ type EventLog struct {
 	closed  atomic.Bool
 	written atomic.Uint64
 	lost    atomic.Uint64
+	claimed atomic.Uint64
+	sound   []byte // of the writer: lines of a lane that are JSON
 }
 
 // OpenEventLog appends to the file at path; an empty path counts events and keeps none. failed, if there is one, is called when the file begins to take no
@@ -100,16 +106,38 @@ func (e *EventLog) drain() {
 		if len(first) == 0 {
 			continue
 		}
-		n := e.put(first, second)
-		e.written.Add(lines(first[:min(n, len(first))]) + lines(second[:max(0, n-len(first))]))
-		e.lost.Add(lines(first[min(n, len(first)):]) + lines(second[max(0, n-len(first)):]))
+		came := lines(first) + lines(second)
+		e.sound = appendSound(append(append(e.sound[:0], first...), second...))
+		n := e.put(e.sound)
+		written := lines(e.sound[:n])
+		e.written.Add(written)
+		e.lost.Add(came - written)
 		l.release(len(first) + len(second))
 	}
 }
 
-// put writes two pieces of text, between which a line may run on, and returns how much of them the disk took.
-func (e *EventLog) put(first, second []byte) (n int) {
-	e.onto.Lock() // over both, so that no line is half in one file and half in another
+// maxLine is the longest event in bytes: a payload of a packet, printed and in base64, has room.
+const maxLine = 256 << 10
+
+// appendSound takes out of text, in place, the lines that are no JSON object, or longer than maxLine: workers make them, and whoever
+// reads the file should not have to know. Raw control characters are none of JSON's.
+func appendSound(text []byte) []byte {
+	sound := text[:0]
+	for line := range bytes.Lines(text) {
+		body := bytes.TrimSuffix(line, []byte{'\n'})
+		if len(line) <= maxLine && len(body) > 1 && body[0] == '{' && utf8.Valid(body) && json.Valid(body) {
+			sound = append(sound, line...)
+		}
+	}
+	return sound
+}
+
+// put writes lines and returns how much of them the disk took.
+func (e *EventLog) put(text []byte) (n int) {
+	if len(text) == 0 {
+		return 0
+	}
+	e.onto.Lock() // over all, so that no line is half in one file and half in another
 	defer e.onto.Unlock()
 	if e.cut { // what comes now must not be read as the rest of that line
 		if _, err := e.file.Write([]byte{'\n'}); err != nil {
@@ -118,17 +146,11 @@ func (e *EventLog) put(first, second []byte) (n int) {
 		}
 		e.cut = false
 	}
-	for _, text := range [][]byte{first, second} {
-		took, err := e.file.Write(text)
-		n += took
-		if took > 0 {
-			e.cut = text[took-1] != '\n'
-		}
-		e.note(err)
-		if err != nil {
-			break
-		}
+	n, err := e.file.Write(text)
+	if n > 0 {
+		e.cut = text[n-1] != '\n'
 	}
+	e.note(err)
 	return n
 }
 
@@ -151,7 +173,7 @@ func lines(text []byte) uint64 { return uint64(bytes.Count(text, []byte{'\n'})) 
 
 // Counters returns what became of events so far.
 func (e *EventLog) Counters() EventCounters {
-	return EventCounters{Written: e.written.Load(), Lost: e.lost.Load()}
+	return EventCounters{Written: e.written.Load(), Lost: e.lost.Load(), WorkerLost: e.claimed.Load()}
 }
 
 // Close writes what is pending. Lines that come later are lost and counted; Reopen must not be called any more.

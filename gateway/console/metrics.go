@@ -124,7 +124,8 @@ func families(reasons, refusals []string) []metric {
 			}
 		}),
 		family(counter, "events_total", "EVE events written.", nil, one(func(s *Status) float64 { return float64(s.Events.Written) })),
-		family(counter, "events_lost_total", "EVE events lost because more came than could be written.", nil, one(func(s *Status) float64 { return float64(s.Events.Lost) })),
+		family(counter, "events_worker_lost_total", "EVE events that workers say they had no room for.", nil, one(func(s *Status) float64 { return float64(s.Events.WorkerLost) })),
+		family(counter, "events_lost_total", "EVE events lost: more came than a worker may send or the disk takes, or they were no JSON.", nil, one(func(s *Status) float64 { return float64(s.Events.Lost) })),
 		family(counter, "port_rx_dropped_packets_total", "Packets the kernel dropped before the gateway had them: no buffer, ring full or too long.", bySide,
 			device(func(p ingress.PortStats) uint64 { return p.RxDropped + p.RxRingFull + p.RxOversize })),
 		family(counter, "port_tx_errors_total", "Frames that a port could not send.", bySide, device(func(p ingress.PortStats) uint64 { return p.TxErrors + p.TxInvalid + p.TxDropped })),

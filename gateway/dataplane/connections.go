@@ -31,6 +31,7 @@ type conn struct {
 	releasedAt int64    // place in the imports behind the last of its releases
 	released   []uint16 // sub-flows that it has to be told it has no more
 
+	speech     speech   // what it may say in events
 	rights     rights   // of the stage, as its worker has it
 	caused     uint64   // the packet that it made frames for last
 	injections int      // how many

@@ -12,9 +12,11 @@ type Hooks struct {
 	Released func(shard int, worker uint32)
 	// Draining: a worker announced its end.
 	Draining func(shard int, worker uint32, deadline int64)
-	// Events and Report: what workers say; slices are borrowed for the call.
-	Events func(shard int, lines []byte, lost uint32)
-	Report func(shard int, worker uint32, json []byte)
+	// Events and Report: what workers say; slices are borrowed for the call. claimed is how many events the worker says it lost.
+	Events func(shard int, lines []byte, claimed uint32)
+	// EventsLost: so many lines of a worker that sends more than it may were not passed on.
+	EventsLost func(shard int, n uint64)
+	Report     func(shard int, worker uint32, json []byte)
 }
 
 // withDefaults gives every hook something to call.
@@ -33,6 +35,9 @@ func (h Hooks) withDefaults() Hooks {
 	}
 	if h.Events == nil {
 		h.Events = func(int, []byte, uint32) {}
+	}
+	if h.EventsLost == nil {
+		h.EventsLost = func(int, uint64) {}
 	}
 	if h.Report == nil {
 		h.Report = func(int, uint32, []byte) {}

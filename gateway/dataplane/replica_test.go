@@ -512,11 +512,18 @@ func TestForgedStateReachesNobody(t *testing.T) {
 			forged = state.Append(forged, &state.Entry{Kind: state.Flow, Sub: sub, Key: k, Data: []byte("established")})
 		}
 	}
-	for n := range uint64(200_000) { // and flows that are nobody's
-		forged = state.Append(forged, &state.Entry{Kind: state.Flow, Sub: b.subs[0], Key: [6]uint64{n, 1}, Data: []byte{1}})
+	deltas := [][]byte{forged}
+	for n := range uint64(100_000) { // and flows that are nobody's, as many at a time as are read
+		if n%8000 == 0 {
+			deltas = append(deltas, nil)
+		}
+		last := &deltas[len(deltas)-1]
+		*last = state.Append(*last, &state.Entry{Kind: state.Flow, Sub: b.subs[0], Key: [6]uint64{n, 1}, Data: []byte{1}})
 	}
 	tell := func() {
-		b.answers = append(b.answers, func(h relay.Handler) { h.State(forged, nil) })
+		for _, d := range deltas {
+			b.answers = append(b.answers, func(h relay.Handler) { h.State(d, nil) })
+		}
 		b.poke()
 		r.turn(1)
 	}

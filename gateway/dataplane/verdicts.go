@@ -1,6 +1,8 @@
 package dataplane
 
 import (
+	"bytes"
+
 	"github.com/granule-nf/granule/ingress"
 	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/relay/wire"
@@ -155,9 +157,14 @@ func (s *Shard) Verdicts(refs []uint64, verdict uint8) {
 }
 
 // Events implements relay.Handler.
-func (s *Shard) Events(lines []byte, lost uint32) {
-	if s.conns.answering().violation == "" {
-		s.hooks.Events(s.id, lines, lost)
+func (s *Shard) Events(lines []byte, claimed uint32) {
+	c := s.conns.answering()
+	switch {
+	case c.violation != "":
+	case c.speech.take(s.clock.now, len(lines)):
+		s.hooks.Events(s.id, lines, claimed)
+	default:
+		s.hooks.EventsLost(s.id, uint64(bytes.Count(lines, []byte{'\n'})))
 	}
 }
 

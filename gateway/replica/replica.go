@@ -114,6 +114,10 @@ func (r *Replica) Forget() {
 	r.label()
 }
 
+// maxEntries is how many entries of a delta are read: a batch of 256 packets changes no more flows, of a handful of functions and with those
+// that end meanwhile. A shard has other things to do than to read the 400,000 that a frame has room for.
+const maxEntries = 1 << 13
+
 // maxFunctions is how many functions entries can name.
 const maxFunctions = 256
 
@@ -142,7 +146,11 @@ type Say = interface {
 // no other. parked lends packet i of the batch that the delta came with, nil if it has gone. Apply allocates nothing.
 func (r *Replica) Apply(worker uint32, delta []byte, say Say, parked func(i int) []byte) {
 	in, e := state.Read(delta), &r.entry
-	for at := 0; in.Next(e); at = in.Offset() {
+	for at, n := 0, 0; in.Next(e); at, n = in.Offset(), n+1 {
+		if n == maxEntries {
+			r.damaged++
+			break
+		}
 		switch {
 		case e.Kind == state.Shared:
 			if int(e.NF) < r.functions {
