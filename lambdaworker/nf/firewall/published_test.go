@@ -35,7 +35,7 @@ destroy table ip nothing
 			syn("80"), nftest.TCP("192.0.2.1:80", "10.0.0.1:5", "SA", "").Numbers(1, 1).Outside(), nftest.TCP("192.0.2.1:80", "10.0.0.1:7", "S", "").Outside(),
 			nftest.Echo("192.0.2.1", "10.0.0.1", 1, 1).Outside(), nftest.UDP("192.0.2.1:1", "10.0.0.1:500", "x").Outside(),
 		}, "pass pass firewall_reject firewall_reject pass", []string{
-			"chain raw_prerouting hooks prerouting and has no rules", "the maximum segment size", "chain srcnat of type nat is skipped", "chain prerouting hooks prerouting and is left out",
+			"chain raw_prerouting hooks prerouting and has no rules", "the maximum segment size", "chain srcnat of type nat is skipped", "chain prerouting hooks prerouting and is skipped",
 		}},
 		{"sets of the host", "{rules: r}", `table inet gw {
 	set known_hosts { type ether_addr; elements = { 02:00:00:00:00:01, 02:00:00:00:00:02 }; }
@@ -88,7 +88,7 @@ add rule arp filter input accept
 table inet gw {
 	chain forward { type filter hook forward priority filter; policy drop; tcp dport 443 accept; }
 }
-`, []nftest.P{syn("443"), syn("80")}, "pass firewall_policy", []string{"table arp filter is left out", "table bridge filter is left out", "table netdev filter is left out"}},
+`, []nftest.P{syn("443"), syn("80")}, "pass firewall_policy", []string{"table arp filter is skipped", "table bridge filter is skipped", "table netdev filter is skipped"}},
 		{"quoted symbols", "{rules: r}", `table inet gw {
 	chain forward {
 		type filter hook forward priority filter; policy accept;

@@ -31,9 +31,9 @@ func (p *Parser) otherFamily() bool {
 	case t.Text == "netdev" && decides.Kind != tokEOF:
 		p.Problem(decides.Pos, "%q in table netdev %s decides on packets before they are forwarded, and tables of netdev are not modelled; expected it in a chain of table inet that hooks forward", decides.Text, name.Text)
 	case t.Text == "netdev":
-		p.warnOnce(t.Pos, "table netdev %s is left out: nothing in it decides on a packet", name.Text)
+		p.warnOnce(t.Pos, "table netdev %s is skipped: nothing in it decides on a packet", name.Text)
 	default:
-		p.warnOnce(t.Pos, "table %s %s is left out: it sees no forwarded IP packet", t.Text, name.Text)
+		p.warnOnce(t.Pos, "table %s %s is skipped: it sees no forwarded IP packet", t.Text, name.Text)
 	}
 	return true
 }

@@ -84,7 +84,7 @@ func (p *Parser) otherHook(c *ruleset.Chain) {
 	}
 	if len(c.Rules) == 0 && c.Policy == ruleset.Accept {
 		if h.Type != "nat" {
-			p.Warn(h.Pos, "chain %s hooks %s and has no rules: it changes nothing and is left out", c.Name, h.Name)
+			p.Warn(h.Pos, "chain %s hooks %s and has no rules: it changes nothing and is skipped", c.Name, h.Name)
 		}
 		return
 	}
@@ -104,7 +104,7 @@ func (p *Parser) otherHook(c *ruleset.Chain) {
 	case h.Type == "nat":
 		p.Warn(h.Pos, "chain %s of type nat is skipped: the forward hook sees the same packets without it, but no address is translated here; put `nat` behind this firewall for that", c.Name)
 	default:
-		p.Warn(h.Pos, "chain %s hooks %s and is left out: the forward hook sees the same packets without it; its rules count and log nothing", c.Name, h.Name)
+		p.Warn(h.Pos, "chain %s hooks %s and is skipped: the forward hook sees the same packets without it; its rules count and log nothing", c.Name, h.Name)
 	}
 }
 
