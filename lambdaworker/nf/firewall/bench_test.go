@@ -84,6 +84,10 @@ func processOnly(b *testing.B, w bench, ps []nftest.Packet) {
 		for k := range size {
 			p := &ps[i*size+k]
 			w.Add(p.Data, p.Wire, p.From, p.Time, 0)
+			if x := &batch.Packets[k]; w.fw.machine.Program.Tracks { // as Run does it
+				x.Flow, x.NewFlow = batch.Flows.Get((*[6]uint64)(&x.Key), x.Time)
+			}
+			batch.Live = append(batch.Live, uint16(k))
 		}
 		batches[i] = nf.Batch{Packets: append([]nf.Packet(nil), batch.Packets...), Live: append([]uint16(nil), batch.Live...),
 			Verdicts: make([]nf.Verdict, size), Changed: make([]nf.Extent, size), Flows: batch.Flows, Events: batch.Events}
@@ -94,6 +98,10 @@ func processOnly(b *testing.B, w bench, ps []nftest.Packet) {
 		x := &batches[i/size%n]
 		clear(x.Verdicts)
 		w.fw.Process(x)
+	}
+	b.StopTimer()
+	if judged := w.fw.stats[accepted] + w.fw.stats[droppedByRule] + w.fw.stats[droppedByPolicy]; judged < uint64(b.N) {
+		b.Fatalf("%d of %d packets judged", judged, b.N)
 	}
 }
 

@@ -1,7 +1,6 @@
 package firewall
 
 import (
-	"github.com/granule-nf/granule/ingress/packet"
 	"github.com/granule-nf/granule/lambdaworker/nf"
 	"github.com/granule-nf/granule/lambdaworker/nf/firewall/conntrack"
 )
@@ -20,8 +19,9 @@ func (f *Firewall) known(b *nf.Batch, p *nf.Packet) bool {
 	if !f.track.Known(p) {
 		return false
 	}
-	if p.Proto == packet.ProtoUDP {
-		b.Flows.SetClass(p.Flow, f.track.Class(p.Flow)) // it may have become a stream
+	if f.track.Promoted {
+		f.track.Promoted = false
+		b.Flows.SetClass(p.Flow, f.track.Class(p.Flow))
 	}
 	for _, k := range e.counters[:e.n] {
 		f.machine.Counts[k].Add(p)

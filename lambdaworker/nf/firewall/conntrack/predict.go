@@ -19,30 +19,15 @@ const confirmed = seenReply | assured
 const timestampsOnly = 0x0101080a
 
 // Known moves the connection of p on if p is established by it and moves no state, which most packets of TCP and UDP are, and
-// reports whether that was so. Where it was not, nothing is changed, and see must follow.
+// reports whether that was so. Where it was not, nothing is changed, and Track must follow.
 func (t *Tracker) Known(p *nf.Packet) bool {
 	c := &t.conns[p.Flow]
 	if c.proto != p.Proto || c.expires[0] <= p.Time || c.epoch != t.epoch {
 		return false
 	}
-	if p.Proto == packet.ProtoTCP {
-		return t.predict(p, c)
+	if p.Proto != packet.ProtoTCP {
+		return t.knownDatagram(p, c)
 	}
-	if c.status&seenReply == 0 || binary.BigEndian.Uint16(p.Data[p.L4+4:]) < 8 {
-		return false
-	}
-	timeout := t.timeouts.UDP
-	if p.Time > c.expires[1] {
-		timeout = t.timeouts.UDPStream
-		c.status |= assured
-	}
-	c.expires[0] = p.Time + timeout.NS()
-	return true
-}
-
-// predict takes a segment of c, which is alive, if c is established and the segment moves no state, and reports whether that was so.
-// Where it was not, nothing is changed.
-func (t *Tracker) predict(p *nf.Packet, c *connection) bool {
 	if c.tcp != tcpEstablished || c.status&confirmed != confirmed || p.TCPFlags&0x37 != 0x10 {
 		return false
 	}
@@ -100,6 +85,21 @@ func (t *Tracker) predict(p *nf.Packet, c *connection) bool {
 		timeout = min(timeout, t.timeouts.TCPUnacknowledged)
 	case win == 0:
 		timeout = min(timeout, t.timeouts.TCPRetransmit)
+	}
+	c.expires[0] = p.Time + timeout.NS()
+	return true
+}
+
+// knownDatagram is Known for UDP.
+func (t *Tracker) knownDatagram(p *nf.Packet, c *connection) bool {
+	if c.status&seenReply == 0 || binary.BigEndian.Uint16(p.Data[p.L4+4:]) < 8 {
+		return false
+	}
+	timeout := t.timeouts.UDP
+	if p.Time > c.expires[1] {
+		timeout = t.timeouts.UDPStream
+		t.Promoted = t.Promoted || c.status&assured == 0
+		c.status |= assured
 	}
 	c.expires[0] = p.Time + timeout.NS()
 	return true

@@ -20,6 +20,7 @@ type Tracker struct {
 	fresh       connection // of the packet that is being judged, if it begins one
 	Unconfirmed bool       // fresh waits for the verdict
 	Changed     bool       // the packet changed the state of its flow
+	Promoted    bool       // Known found a stream where there was a question and its answer; whoever reads it clears it
 }
 
 // Status bits of a connection.
