@@ -33,12 +33,12 @@ func (l *link) report(sequence uint32) {
 		Refusal  string      `json:"refusal,omitempty"`
 		NFs      []nf.Report `json:"nfs"`
 	}{processID(), mallocs[0].Value.Uint64() + mallocs[1].Value.Uint64(), l.packets, l.batches, l.in.Received(), l.sent, l.imported, l.refused, l.refusal, l.pipeline.Reports()})
-	var used unix.Rusage
-	_ = unix.Getrusage(unix.RUSAGE_SELF, &used)
-	l.out = wire.AppendLoad(l.out, wire.Load{Packets: l.packets, BusyNS: uint64(max(time.Since(l.since)-l.waited, 0)), ProcessNS: uint64(used.Utime.Nano() + used.Stime.Nano())}, credit)
 	if err == nil && len(text) <= wire.MaxBody {
 		l.out = wire.AppendReport(l.out, text, sequence, credit)
 	}
+	var used unix.Rusage
+	_ = unix.Getrusage(unix.RUSAGE_SELF, &used)
+	l.out = wire.AppendLoad(l.out, wire.Load{Packets: l.packets, BusyNS: uint64(max(time.Since(l.since)-l.waited, 0)), ProcessNS: uint64(used.Utime.Nano() + used.Stime.Nano())}, credit)
 }
 
 // processID is the process' number as the gateway sees it: a confined worker is number 1 in a process namespace of its own.
