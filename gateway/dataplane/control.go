@@ -58,7 +58,7 @@ func (s *Shard) connect(link Link, pool int) {
 		return
 	}
 	if id := s.conns.unused(); id != noConn && s.poller.add(link.FD(), int32(id)) == nil {
-		s.conns.all[id] = conn{link: link, worker: link.Worker(), pool: pool, waiting: newQueue(), suspects: newQueue(), used: true, rights: s.rightsOf(pool),
+		s.conns.all[id] = conn{link: link, worker: link.Worker(), pool: pool, waiting: newQueue(), suspects: newQueue(), used: true, progress: s.clock.now, rights: s.rightsOf(pool),
 			imports: s.conns.all[id].imports, released: s.conns.all[id].released}
 		s.reroute()
 		return

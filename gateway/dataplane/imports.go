@@ -115,10 +115,15 @@ func (s *Shard) inherits(pool int, id uint16) bool {
 	return false
 }
 
-// behind reports whether the worker of c has something to answer or to apply. What it has applied since the last call is progress.
+// behind reports whether the worker of c has something to answer or to apply. It is timed from when it has, and what it has applied since the
+// last call is progress.
 func (c *conn) behind(now int64) bool {
 	if a := c.acked(); a != c.pong {
 		c.pong, c.progress = a, now
 	}
-	return c.awaited() > 0
+	if c.awaited() == 0 {
+		c.progress = now
+		return false
+	}
+	return true
 }

@@ -542,3 +542,20 @@ func TestForgedStateReachesNobody(t *testing.T) {
 		t.Errorf("%d entries refused and %d evicted: this tests nothing", led.ReplicaRefused, led.ReplicaEvicted)
 	}
 }
+
+// A worker that has stood by for long is timed from when it is given state, not from when it came.
+func TestStandbyIsTimedFromItsFirstState(t *testing.T) {
+	r, a := big(t)
+	b := r.hire(2)
+	b.mute = true
+	r.later(time.Minute)
+	r.s.resolveOverdue()
+	r.kill(a)
+	r.place(2, 2)
+	r.turn(1)
+	r.s.due.overdue = 0
+	r.turn(1)
+	if b.closed {
+		t.Error("a worker that was given state a moment ago is lost for not having applied it")
+	}
+}
