@@ -2,6 +2,7 @@ package nftest_test
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -45,8 +46,11 @@ func TestPackets(t *testing.T) {
 			if want.L3 == 0 {
 				want.L3 = 14
 			}
-			if got != want {
-				t.Errorf("got  %+v\nwant %+v", got, want)
+			g, w := reflect.ValueOf(got), reflect.ValueOf(want)
+			for i := range g.NumField() {
+				if f := g.Type().Field(i); f.IsExported() && !g.Field(i).Equal(w.Field(i)) {
+					t.Errorf("%s: got %v, want %v", f.Name, g.Field(i), w.Field(i))
+				}
 			}
 			if !got.CheckIPv4(f) || got.CheckL4(f) == packet.Wrong {
 				t.Error("a checksum is wrong")
