@@ -40,6 +40,9 @@ func load(s *nf.Setup, o *options) ([]*rule.Rule, Summary, error) {
 		return nil, Summary{}, err
 	}
 	set := rule.NewSet(o.ruleVars(), classes)
+	if s.Context != nil {
+		set.Within(s.Context)
+	}
 	var sum Summary
 	for _, name := range files {
 		text, err := s.Open(name)
@@ -48,6 +51,9 @@ func load(s *nf.Setup, o *options) ([]*rule.Rule, Summary, error) {
 		}
 		hadRules, had := len(set.Rules), len(set.Problems)
 		f := FileSummary{Name: name, Loaded: set.Add(name, string(text))}
+		if s.Context != nil && s.Context.Err() != nil {
+			return nil, sum, s.Context.Err()
+		}
 		f.Skipped = len(set.Problems) - had
 		sum.Files = append(sum.Files, f)
 		for _, p := range set.Problems[had:] {

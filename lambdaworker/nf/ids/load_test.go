@@ -1,6 +1,8 @@
 package ids
 
 import (
+	"context"
+	"errors"
 	"runtime"
 	"strings"
 	"testing"
@@ -86,5 +88,18 @@ func TestLoadTakesMemoryOfItsInput(t *testing.T) {
 		if took := after.TotalAlloc - before.TotalAlloc; took > 30*size+48<<20 {
 			t.Errorf("%s: %d MB were allocated for %d", name, took>>20, size>>20)
 		}
+	}
+}
+
+// TestLoadIsCancelled: a later reload, or the end of the process, need not wait for a large file.
+func TestLoadIsCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	b := nf.Bundle{Chain: "test", Flows: 64, Context: ctx, NFs: []nf.BundleNF{{Name: "ids", Options: "{rules: a}", File: "granule.yaml", Line: 1, Column: 6}}}
+	b.Open = func(string) ([]byte, error) {
+		cancel()
+		return []byte(strings.Repeat(goodRule, 1000)), nil
+	}
+	if _, err := nf.Build(b); err == nil || !strings.Contains(err.Error(), context.Canceled.Error()) && !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }

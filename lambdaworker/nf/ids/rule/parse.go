@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,11 +20,16 @@ type Set struct {
 	addrs    map[string]*Addresses
 	ports    map[string]*Ports
 	seen     map[[2]uint32]*Rule
+	ctx      context.Context
 }
+
+// Within has Add end early when ctx is done; what it read until then is of no use.
+func (s *Set) Within(ctx context.Context) { s.ctx = ctx }
 
 // NewSet makes an empty set. classes may be nil.
 func NewSet(vars *Vars, classes map[string]Class) *Set {
 	return &Set{
+		ctx:  context.Background(),
 		vars: vars, classes: classes,
 		addrs: map[string]*Addresses{}, ports: map[string]*Ports{}, seen: map[[2]uint32]*Rule{},
 	}
@@ -39,17 +45,20 @@ func (s *Set) Add(file string, text string) (loaded int) {
 		return 0
 	}
 	had, rules, strange := len(s.Problems), 0, 0
-	split(text, func(src *source) {
+	split(text, func(src *source) bool {
+		if s.ctx.Err() != nil {
+			return false
+		}
 		if rules++; strange == rules-1 && strange > maxStrange {
 			strange++ // nothing but lines that are no rules so far: the rest is not looked at
-			return
+			return true
 		}
 		p := &parser{file: s, name: file, src: *src, rule: &Rule{GID: 1, Priority: 3}}
 		if r := p.parse(); r != nil {
 			key := [2]uint32{r.GID, r.SID}
 			if old := s.seen[key]; old != nil {
 				p.fail(p.sidAt, "sid", fmt.Errorf("sid %d is taken by the rule in %s:%d", r.SID, old.File, old.Line))
-				return
+				return true
 			}
 			s.seen[key] = r
 			s.Rules = append(s.Rules, r)
@@ -57,6 +66,7 @@ func (s *Set) Add(file string, text string) (loaded int) {
 		} else if p.strange {
 			strange++
 		}
+		return true
 	})
 	if strange == rules && rules > 2 {
 		s.Problems = append(s.Problems[:had], Problem{File: file, Line: s.Problems[had].Line, Column: 1, Keyword: WholeFile,

@@ -35,18 +35,19 @@ func (s *source) position(at int) (line, column int) {
 const maxRule = 64 << 10
 
 // split cuts a file into rules, one after the other. A line that ends in a backslash goes on in the next one; blank lines and # comments
-// are no rules. Of a rule that is too long only the beginning is handed on.
-func split(text string, each func(*source)) {
+// are no rules. Of a rule that is too long only the beginning is handed on. It ends where each returns false.
+func split(text string, each func(*source) bool) {
 	var cur source
 	var lines []byte // of a rule of several
 	n := -1
-	end := func() {
+	end := func() bool {
 		if len(lines) > 0 {
 			cur.text = string(lines[:min(len(lines), maxRule)])
 		}
 		cur.text = cur.text[:min(len(cur.text), maxRule)]
-		each(&cur)
+		goOn := each(&cur)
 		cur, lines = source{}, lines[:0]
+		return goOn
 	}
 	for line := range strings.SplitSeq(text, "\n") {
 		n++
@@ -70,8 +71,8 @@ func split(text string, each func(*source)) {
 			lines = append(lines, body...)
 		}
 		cur.long = cur.long || max(len(lines), len(cur.text)) > maxRule
-		if !more {
-			end()
+		if !more && !end() {
+			return
 		}
 	}
 	if len(cur.parts) > 0 {
