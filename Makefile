@@ -14,7 +14,7 @@ LDFLAGS  := -s -w -X main.version=$(shell git describe --tags --always --dirty 2
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 LINT     := bin/tools/golangci-lint
 
-.PHONY: build artifact deb demo test test-deploy check bench fuzz clean
+.PHONY: build artifact deb demo test test-deploy check bench suricata-diff fuzz clean
 build:
 	$(BUILD) -o bin/granule ./gateway
 	$(BUILD) -tags lambda.norpc -o bin/bootstrap ./lambdaworker
@@ -50,6 +50,10 @@ $(LINT):
 
 bench: build
 	$(GO) run ./perf/bench --granule bin/granule --bootstrap bin/bootstrap
+
+# The alerts of ids beside Suricata's, where GRANULE_SURICATA names one: its binary, or chroot:DIR.
+suricata-diff: build
+	$(GO) run ./perf/suricatadiff -granule bin/granule
 
 fuzz:
 	$(GO) run ./perf/fuzzall -time $(FUZZTIME)
