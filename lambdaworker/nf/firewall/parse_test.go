@@ -200,6 +200,7 @@ func FuzzParse(f *testing.F) {
 	for seed := range 5 {
 		f.Add(newGenerator(uint64(seed)).rules(8))
 	}
+	f.Add(openWrt)
 	f.Add(archHost)
 	f.Add(debianHost)
 	f.Add("table inet f {\n\tcounter c { packets 1 bytes 2; comment \"x\"; }\n\tlimit l { rate 1/second; }\n\tset s { type ipv4_addr; flags timeout; timeout 1h; counter; elements = { 1.2.3.4 timeout 1h30m expires 5m counter packets 0 bytes 0, * } }\n" +
