@@ -252,3 +252,52 @@ func TestMadeFramesAreTranslated(t *testing.T) {
 	}
 	quotes(t, r.Packets[0].Injected[0].Data, "10.0.0.1:4321", "192.0.2.1:53")
 }
+
+func TestIPv6BalancerBesideEveryStatefulFunction(t *testing.T) {
+	const six = "loadbalance: {address: '2001:db8::10', port: 80, backends: [{address: '2001:db8:1::1', port: 8080}]}"
+	for _, f := range []string{filtered, watched} {
+		for name, chain := range permuted(six, f) {
+			t.Run(name, func(t *testing.T) {
+				s := &script{t: t}
+				syn, answer := s.http(nftest.TCP("[2001:db8:2::9]:999", "[2001:db8::10]:80", "", "").Outside())
+				left, r := chain.HandOff(t, s.steps)
+				for i, o := range r.Packets {
+					if o.Verdict != nf.Pass {
+						t.Errorf("packet %d: %v", i+1, o.Verdict)
+					}
+				}
+				if t.Failed() {
+					return
+				}
+				if _, dst := ends(t, left[syn]); dst != "[2001:db8:1::1]:8080" {
+					t.Errorf("the SYN went to %s", dst)
+				}
+				if src, _ := ends(t, left[answer]); src != "[2001:db8::10]:80" {
+					t.Errorf("the answer came from %s", src)
+				}
+				if got := alerts(r.Events); f == watched && got != "1 2 3 4" {
+					t.Errorf("alerts of %s, want those of all four signatures", got)
+				}
+			})
+		}
+	}
+}
+
+// Two translators and what stands between, before and behind them: a balancer for clients outside, NAT for hosts inside.
+func TestTwoTranslators(t *testing.T) {
+	for name, chain := range nftest.Splits([]string{filtered, natted, watched, balanced, counted}, files) {
+		t.Run(name, func(t *testing.T) {
+			s := &script{t: t}
+			s.http(nftest.TCP("10.0.0.7:1234", "192.0.2.1:80", "", ""))
+			_, r := chain.HandOff(t, s.steps)
+			for i, o := range r.Packets {
+				if o.Verdict != nf.Pass {
+					t.Errorf("packet %d: %v", i+1, o.Verdict)
+				}
+			}
+			if got := alerts(r.Events); got != "1 2 3 4" {
+				t.Errorf("alerts of %s, want those of all four signatures", got)
+			}
+		})
+	}
+}
