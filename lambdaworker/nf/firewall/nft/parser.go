@@ -138,12 +138,14 @@ func New(from Source, ifaces map[string]uint64) *Parser {
 
 // Read returns the rule file itself.
 func (p *Parser) Read(name string) ([]byte, bool) {
+	at := ruleset.Pos{File: name} // of no line: whoever names the file is told where they do
 	src, err := p.source.Open(name)
 	if err == nil {
+		at.Line, at.Col = 1, 1
 		err = p.text(src)
 	}
 	if err != nil {
-		p.Problem(ruleset.Pos{File: name, Line: 1, Col: 1}, "can't be read: %v", err)
+		p.Problem(at, "can't be read: %v", err)
 	}
 	return src, err == nil
 }
