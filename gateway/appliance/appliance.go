@@ -46,6 +46,7 @@ func New(cfg settings.Gateway, log *slog.Logger) (_ *Appliance, err error) {
 			err = errors.Join(err, a.Close())
 		}
 	}()
+	a.warnLeftOut(cfg.Plan)
 	a.reasons = dataplane.ReasonNames(verdictNames())
 	cfg.Dataplane.Verdicts = int(nf.NumVerdicts)
 	cfg.Dataplane.Chains, cfg.Dataplane.Stages, cfg.Dataplane.Choose = cfg.Plan.Chains, cfg.Plan.Stages, cfg.Plan.Choose
@@ -69,7 +70,7 @@ func New(cfg settings.Gateway, log *slog.Logger) (_ *Appliance, err error) {
 		}
 	}
 	settings.ManagementPaths(context.Background(), &cfg.Ports.XDP, &cfg.Fleet) // what stays unknown fails where it is used, or does no harm
-	if a.wire, err = openPorts(cfg.Ports); err != nil {
+	if a.wire, err = openPorts(cfg.Ports, log); err != nil {
 		return nil, err
 	}
 	queues, err := a.wire.queues()

@@ -3,6 +3,7 @@ package appliance
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 
 	"github.com/granule-nf/granule/gateway/dataplane"
@@ -20,7 +21,7 @@ type ports struct {
 	captures [2]*capture.Port
 }
 
-func openPorts(cfg settings.Ports) (*ports, error) {
+func openPorts(cfg settings.Ports, log *slog.Logger) (*ports, error) {
 	in, inFile := settings.CapturePath(cfg.Inside)
 	out, outFile := settings.CapturePath(cfg.Outside)
 	switch {
@@ -34,6 +35,7 @@ func openPorts(cfg settings.Ports) (*ports, error) {
 	x := cfg.XDP
 	x.Interfaces = [2]string{cfg.Inside, cfg.Outside}
 	x.Port.RXFrames = cfg.Parked
+	warnOfMachine(x, log)
 	w, err := afxdp.Open(x)
 	if err != nil {
 		return nil, err

@@ -54,6 +54,7 @@ func (a *Appliance) Reload(ctx context.Context) {
 		a.log.Info("configuration read again; its chains and files are those that run", "generation", newest.number)
 		return
 	}
+	a.warnLeftOut(next.Plan)
 	g := generation{c.taken[len(c.taken)-1].number + 1, next}
 	c.taken = append(c.taken, g)
 	a.coord.Roll(coordinator.Generation{Number: g.number, Start: a.starter(next.Plan), Layout: next.Plan.Layout(next.DropUnmatched), Scale: next.Plan.Scale(a.cfg.Workers.Seats, a.cfg.Workers.Standby)})

@@ -79,6 +79,7 @@ func families(reasons, refusals []string) []metric {
 				emit(float64(s.Packets.FailOpen[cause]), cause)
 			}
 		}),
+		family(counter, "gaps_total", "Times in which the gateway stood still for longer than a second, and the XDP program spoke for it.", nil, one(func(s *Status) float64 { return float64(s.Packets.Gaps) })),
 		family(counter, "redispatched_packets_total", "Packets sent to another worker because the first was lost or handed its sub-flow off.", nil, one(func(s *Status) float64 { return float64(s.Packets.Redispatched) })),
 		family(counter, "late_verdicts_total", "Verdicts for packets that had been resolved by policy before.", nil, one(func(s *Status) float64 { return float64(s.Packets.Late) })),
 		family(counter, "steered_packets_total", "Packets steered from the shard on whose queue they arrived to the one that owns their sub-flow.", nil, one(func(s *Status) float64 { return float64(s.Packets.Steered) })),
@@ -157,7 +158,7 @@ func newCollector(status func() *Status, reasons *[dataplane.NumReasons]string, 
 		}
 	}
 	sort.Strings(names)
-	return &collector{status: status, all: families(names, refusals),
+	return &collector{status: status, all: append(families(names, refusals), functionFamilies()...),
 		delay: prometheus.NewDesc("granule_delay_seconds", "Time from receive to retire of packets that went to a worker.", nil, nil)}
 }
 

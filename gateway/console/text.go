@@ -33,6 +33,21 @@ func (s *Status) Print(w io.Writer) {
 	if len(s.Ledger.Dropped) > 0 {
 		fmt.Fprintln(w, "dropped:", ByReason(s.Ledger.Dropped))
 	}
+	for _, side := range sides {
+		if p := s.Ports[side]; p.RxDropped+p.RxRingFull+p.RxOversize+p.TxErrors+p.TxInvalid+p.TxDropped > 0 {
+			fmt.Fprintf(w, "%s port: %d dropped by the kernel before the gateway had them (%d without a buffer, %d for a full ring, %d too long), %d that could not be sent\n", side,
+				p.RxDropped+p.RxRingFull+p.RxOversize, p.RxDropped, p.RxRingFull, p.RxOversize, p.TxErrors+p.TxInvalid+p.TxDropped)
+		}
+	}
+	if s.Events.Written+s.Events.Lost > 0 {
+		fmt.Fprintf(w, "events: %d written, %d lost\n", s.Events.Written, s.Events.Lost)
+	}
+	if m := s.evictions(); len(m) > 0 {
+		fmt.Fprintln(w, "given up for room by functions:", ByReason(m))
+	}
+	if s.Packets.Gaps > 0 {
+		fmt.Fprintf(w, "stood still for longer than a second: %d times\n", s.Packets.Gaps)
+	}
 	fmt.Fprintf(w, "\ndelay: p50 <= %s, p99 <= %s; redispatched %d; flows %d of %d\n\n", s.Packets.DelayP50, s.Packets.DelayP99,
 		s.Packets.Redispatched, s.Memory.Flows, s.Memory.FlowCapacity)
 	if s.Confinement != nil {

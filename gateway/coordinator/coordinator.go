@@ -131,6 +131,7 @@ type pool struct {
 	standby int // and to stand by
 	starts  placer.Starts
 	stopped string // why nothing is started any more
+	cause   string // what the last start that failed came to; "" since one has joined
 	had     bool   // it has had as many active workers as it wants once
 
 	loads   []float64 // of the sub-flows, in workers' worth
@@ -245,6 +246,7 @@ func (c *Coordinator) joined(id uint32) {
 		return
 	}
 	w.state, w.joined = Standby, time.Now()
+	c.pools[w.pool].cause = ""
 	c.count(func(n *Counters) { n.Joined++ })
 	c.log.Info("worker joined", "worker", id, "stage", c.pools[w.pool].name, "after", w.joined.Sub(w.invoked).Round(time.Millisecond))
 }
@@ -309,6 +311,12 @@ func (c *Coordinator) returned(id uint32, err error) {
 		c.count(func(n *Counters) { n.Throttled++ })
 	case err != nil:
 		c.count(func(n *Counters) { n.Failed++ })
+	}
+	switch {
+	case err != nil:
+		p.cause = err.Error()
+	case early:
+		p.cause = "its invocation ended before it had joined"
 	}
 	if err != nil || early {
 		c.log.Warn("invocation ended", "worker", id, "stage", p.name, "state", w.state.String(), "error", err)

@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"fmt"
 	"sort"
 	"time"
 
@@ -45,6 +46,7 @@ func (c *Coordinator) expire(now time.Time) {
 		case w.state == Invoked && now.Sub(w.invoked) > c.cfg.JoinTimeout:
 			c.count(func(n *Counters) { n.Late++ })
 			c.log.Warn("worker did not join in time", "worker", w.id, "stage", c.pools[w.pool].name, "limit", c.cfg.JoinTimeout)
+			c.pools[w.pool].cause = fmt.Sprintf("worker %d had not joined after %s: can it reach the gateway's relay address?", w.id, c.cfg.JoinTimeout)
 			c.startsOf(w).Failed(now)
 			c.retire(w, "it did not join in time")
 		case w.state == Leaving && now.Sub(w.left) > leaveLimit:

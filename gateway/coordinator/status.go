@@ -1,6 +1,9 @@
 package coordinator
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // tell publishes what status shows.
 func (c *Coordinator) tell() {
@@ -35,7 +38,7 @@ func (c *Coordinator) tell() {
 		ready = ready && active[i] >= p.active
 		switch {
 		case empty:
-			reasons = append(reasons, fmt.Sprintf("stage %s: no worker, %d are wanted", p.name, p.active))
+			reasons = append(reasons, fmt.Sprintf("stage %s: no worker, %d are wanted", p.name, p.active)+p.why(time.Now()))
 		case active[i] < p.active:
 			degraded = append(degraded, fmt.Sprintf("stage %s: %d of %d workers", p.name, active[i], p.active))
 		}
@@ -68,6 +71,18 @@ func (c *Coordinator) tell() {
 		c.isReady = true
 		close(c.ready)
 	}
+}
+
+// why is what the last start came to, and when the next one is.
+func (p *pool) why(now time.Time) string {
+	if p.cause == "" {
+		return ""
+	}
+	text := "; the last start failed: " + p.cause
+	if wait := p.starts.RetryAt().Sub(now); wait > 0 {
+		text += fmt.Sprintf("; the next one is in %s", wait.Round(100*time.Millisecond))
+	}
+	return text
 }
 
 // Stage is what status tells of one stage's workers.

@@ -62,6 +62,9 @@ func replayCapture(plan *chain.Plan, hosts insideHosts, cfg config, files *Files
 		return outputs.err
 	}
 
+	for _, l := range settings.LeftOutOf(plan.Warnings) {
+		_, _ = fmt.Fprintf(stderr, "warning: %d rules of %s are left out; the first: %v\n", l.Rules, l.File, l.First)
+	}
 	r := newReplay(plan, hosts, cfg)
 	r.events = newEvents(eveFile, fastFile)
 	started := time.Now()

@@ -16,6 +16,7 @@ type Plan struct {
 	Chains    []dataplane.Chain
 	Stages    []dataplane.Stage // of all chains, one after the other
 	Choose    classify.Chooser  `json:"-"`
+	LeftOut   []LeftOut         // rules that are not loaded
 	Datagrams bool              // of classify.Rules
 	Bundles   []Bundle          // one per stage
 	Workers   []chain.Workers   // one per stage: between what it is scaled
@@ -34,7 +35,7 @@ const (
 
 // newPlan turns compiled chains into pools of workers. An error is nf.Problem or nf.Problems, with its place.
 func newPlan(path string, compiled *chain.Plan, ship string) (*Plan, error) {
-	p := &Plan{Datagrams: compiled.Datagrams(), Path: path}
+	p := &Plan{Datagrams: compiled.Datagrams(), Path: path, LeftOut: LeftOutOf(compiled.Warnings)}
 	for ci := range compiled.Chains {
 		c := &compiled.Chains[ci]
 		p.Places, p.Matches = append(p.Places, c.Place), append(p.Matches, c.Match)

@@ -52,6 +52,7 @@ func (l *live) talk(n int) *talkers {
 			k.wg.Go(func() {
 				defer c.Close()
 				for text := make([]byte, 64); ; {
+					_ = c.SetDeadline(time.Now().Add(40 * time.Second))
 					n, err := c.Read(text)
 					if err != nil {
 						return
