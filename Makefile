@@ -1,4 +1,4 @@
-# make build   both binaries, static: bin/granule, bin/bootstrap (this machine)
+# make build   both binaries: bin/granule (PIE), bin/bootstrap (static), this machine
 # make artifact  what Lambda takes: dist/bootstrap-{amd64,arm64}.zip, for provided.al2023
 # make deb     the Debian package, reproducible: dist/granule_VERSION_amd64.deb
 # make demo    the whole thing on this machine, in namespaces of its own
@@ -16,7 +16,7 @@ LINT     := bin/tools/golangci-lint
 
 .PHONY: build artifact deb demo test test-deploy check bench suricata-diff fuzz clean
 build:
-	$(BUILD) -o bin/granule ./gateway
+	$(BUILD) -buildmode=pie -o bin/granule ./gateway
 	$(BUILD) -tags lambda.norpc -o bin/bootstrap ./lambdaworker
 
 artifact:
