@@ -46,7 +46,7 @@ var borders = map[string]struct {
 	"gateway/demo":        {[]string{"perf/rig", "perf/topo", "perf/traffic"}, "the one thing that ships and measures; it starts a gateway as a user does"},
 	"gateway/pktgen":      {[]string{"ingress"}, "it tests a gateway from outside, and may know nothing of how one works"},
 	"gateway/gatewaytest": {[]string{"ingress"}, "tests alone use it, of whatever package"},
-	"gateway": {[]string{"gateway/appliance", "gateway/console", "gateway/demo", "gateway/locallambda/confine", "gateway/pktgen", "gateway/replay", "gateway/settings", "ingress/afxdp", "ingress/nic", "lambdaworker/nf/all"},
+	"gateway": {[]string{"gateway/appliance", "gateway/console", "gateway/demo", "gateway/locallambda/confine", "gateway/pktgen", "gateway/replay", "gateway/settings", "ingress/afxdp", "ingress/nic", "ingress/xdpprog", "lambdaworker/nf/all"},
 		"commands; what they do is in packages that can be imported"},
 	"perf": {[]string{"perf", "ingress/ethtool", "ingress/packet", "ingress/xdpprog", "flowtable"}, "it talks to a running gateway as a user does; of ours it has leaves that it measures alone or needs a name of"},
 	"":     {[]string{""}, "tests of the whole"},

@@ -73,7 +73,7 @@ func root() *cobra.Command {
 			signal.Reset(os.Interrupt, syscall.SIGTERM)
 		}
 	}
-	cmd.AddCommand(runCommand(), compileCommand(), statusCommand(), topCommand(), doctorCommand(), checkCommand(), replayCommand(), demoCommand(), pktgenCommand())
+	cmd.AddCommand(runCommand(), compileCommand(), statusCommand(), topCommand(), doctorCommand(), detachCommand(), checkCommand(), replayCommand(), demoCommand(), pktgenCommand())
 	for _, c := range extra {
 		cmd.AddCommand(c())
 	}

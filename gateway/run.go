@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
+	"syscall"
 
 	"github.com/granule-nf/granule/gateway/appliance"
 	"github.com/granule-nf/granule/gateway/settings"
@@ -35,7 +38,12 @@ status, and the running configuration stays. Settings, and which chains and stag
 				return err
 			}
 			cfg.Reread, cfg.Version = again, version
-			return appliance.Serve(cmd.Context(), cfg, hangup, s.Logger(os.Stderr))
+			err = appliance.Serve(cmd.Context(), cfg, hangup, s.Logger(os.Stderr))
+			if errors.Is(err, appliance.ErrReopen) {
+				// In place: whoever started this process still has it, and its sockets' memory, which they leave mapped, goes.
+				return fmt.Errorf("begin anew: %w", syscall.Exec("/proc/self/exe", os.Args, os.Environ()))
+			}
+			return err
 		},
 	}
 	s.Flags(cmd.Flags())

@@ -12,6 +12,7 @@ import (
 	"github.com/granule-nf/granule/gateway/dataplane"
 	"github.com/granule-nf/granule/gateway/replica"
 	"github.com/granule-nf/granule/gateway/settings"
+	"github.com/granule-nf/granule/ingress/afxdp"
 	"github.com/granule-nf/granule/lambdaworker/nf"
 	"github.com/granule-nf/granule/relay"
 )
@@ -72,6 +73,9 @@ func New(cfg settings.Gateway, log *slog.Logger) (_ *Appliance, err error) {
 	settings.ManagementPaths(context.Background(), &cfg.Ports.XDP, &cfg.Fleet) // what stays unknown fails where it is used, or does no harm
 	if a.wire, err = openPorts(cfg.Ports, log); err != nil {
 		return nil, err
+	}
+	if x := a.wire.afxdp; x != nil && cfg.Ports.XDP.FailOpen && x.Report().PinsEnd {
+		log.Warn("on-process-failure: open is void", "reason", afxdp.PinsEnd)
 	}
 	queues, err := a.wire.queues()
 	if err != nil {

@@ -94,6 +94,14 @@ func (a *Appliance) Run(ctx context.Context) error {
 	case <-done:
 	case <-ctx.Done():
 	}
+	var reopen bool
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		if reopen = a.watchLinks(ctx); reopen {
+			cancel()
+		}
+	}()
 	select {
 	case <-done:
 	case <-ctx.Done():
@@ -105,5 +113,9 @@ func (a *Appliance) Run(ctx context.Context) error {
 	}
 	cancel()
 	<-coordDone
+	if <-watched; reopen {
+		a.wire.afxdp.LeaveRelay() // what follows is not a stop: until it is there, the policy for a dead process holds
+		return ErrReopen
+	}
 	return a.wire.err()
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/granule-nf/granule/gateway/console"
 	"github.com/granule-nf/granule/gateway/dataplane"
 	"github.com/granule-nf/granule/ingress"
+	"github.com/granule-nf/granule/ingress/afxdp"
 )
 
 // bytesPerSlot is a slot, its frame's descriptor and the frame.
@@ -18,7 +19,7 @@ const bytesPerFlow = 96 + 16
 // Status is what the console shows: everything is read here, so that no two views disagree.
 func (a *Appliance) Status() *console.Status {
 	s := &console.Status{Version: a.cfg.Version, Started: a.started, Time: time.Now(), Shards: len(a.shards),
-		Ports: map[string]ingress.PortStats{}, Attached: map[string]any{}}
+		Ports: map[string]ingress.PortStats{}, Attached: map[string]any{}, Links: map[string]console.Link{}}
 	var l dataplane.Ledger
 	for _, sh := range a.shards {
 		sh.Ledger(&l)
@@ -39,7 +40,12 @@ func (a *Appliance) Status() *console.Status {
 		s.Ports[side.String()] = l.Wire[side]
 	}
 	if a.wire != nil && a.wire.afxdp != nil {
-		for side, r := range a.wire.afxdp.Report().Ports {
+		report := a.wire.afxdp.Report()
+		if report.PinsEnd && report.Policy == "open" {
+			s.Degraded = append(s.Degraded, "on-process-failure: "+afxdp.PinsEnd)
+		}
+		for side, r := range report.Ports {
+			s.Links[ingress.Side(side).String()] = linkOf(&r)
 			s.Attached[ingress.Side(side).String()] = r
 			if r.ModeAsked != r.Mode {
 				s.Degraded = append(s.Degraded, fmt.Sprintf("%s port %s: the XDP program runs in %s mode, %s was asked for", r.Side, r.Interface, r.Mode, r.ModeAsked))
@@ -77,6 +83,8 @@ func (a *Appliance) Status() *console.Status {
 		}
 	}
 	s.Reports = a.reports.all()
+	missing, differs := a.linkProblems()
+	s.NotReady, s.Degraded = append(s.NotReady, missing...), append(s.Degraded, differs...)
 	s.Ready = a.coord != nil && len(s.NotReady) == 0
 	return s
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/granule-nf/granule/gateway/dataplane"
 	"github.com/granule-nf/granule/ingress"
 	"github.com/granule-nf/granule/ingress/packet"
+	"github.com/granule-nf/granule/ingress/xdpprog"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -49,6 +50,13 @@ func families(reasons, refusals []string) []metric {
 		}
 	}
 	bySide := []string{"port"}
+	link := func(f func(Link) float64) func(*Status, func(float64, ...string)) {
+		return func(s *Status, emit func(float64, ...string)) {
+			for _, side := range sides {
+				emit(f(s.Links[side]), side)
+			}
+		}
+	}
 	return []metric{
 		family(counter, "received_packets_total", "Packets taken in, by the port they came in on.", bySide, port(func(a Account) uint64 { return a.Received })),
 		family(counter, "received_bytes_total", "Bytes taken in, Ethernet headers included.", bySide, port(func(a Account) uint64 { return a.ReceivedBytes })),
@@ -130,6 +138,19 @@ func families(reasons, refusals []string) []metric {
 		family(counter, "port_rx_dropped_packets_total", "Packets the kernel dropped before the gateway had them: no buffer, ring full or too long.", bySide,
 			device(func(p ingress.PortStats) uint64 { return p.RxDropped + p.RxRingFull + p.RxOversize })),
 		family(counter, "port_tx_errors_total", "Frames that a port could not send.", bySide, device(func(p ingress.PortStats) uint64 { return p.TxErrors + p.TxInvalid + p.TxDropped })),
+		family(gauge, "link_up", "1 if a port's interface is there and has carrier.", bySide, link(func(l Link) float64 { return one01(l.Present && l.Up) })),
+		family(gauge, "link_mtu_bytes", "MTU of a port's interface.", bySide, link(func(l Link) float64 { return float64(l.MTU) })),
+		family(gauge, "link_rx_queues", "RX queues of a port's interface that are in use.", bySide, link(func(l Link) float64 { return float64(l.Queues) })),
+		family(gauge, "link_rx_queues_served", "RX queues of a port's interface that the gateway has a socket on.", bySide, link(func(l Link) float64 { return float64(l.Served) })),
+		family(counter, "link_changes_total", "Changes of a port's interface since the start: carrier, existence, name, MTU, queues.", bySide, link(func(l Link) float64 { return float64(l.Changes) })),
+		family(counter, "xdp_packets_total", "Frames by what the XDP program did with them; relayed ones crossed unjudged.", []string{"port", "outcome"}, func(s *Status, emit func(float64, ...string)) {
+			for _, side := range sides {
+				for outcome := range xdpprog.Outcomes {
+					name := xdpprog.Outcome(outcome).String()
+					emit(float64(s.Links[side].XDP[name]), side, name)
+				}
+			}
+		}),
 		family(gauge, "configuration_generation", "Generation of the configuration that judges packets; 1 is that of the start.", nil, one(func(s *Status) float64 { return float64(s.Configuration.Generation) })),
 		family(counter, "configuration_reloads_total", "Times the configuration was read again.", nil, one(func(s *Status) float64 { return float64(s.Configuration.Reloads) })),
 		family(counter, "configuration_reload_failures_total", "Readings of the configuration that were refused or could not be rolled out.", nil, one(func(s *Status) float64 { return float64(s.Configuration.Failures) })),
@@ -141,6 +162,13 @@ func families(reasons, refusals []string) []metric {
 		})),
 		family(gauge, "start_time_seconds", "When the gateway started, seconds since the Unix epoch.", nil, one(func(s *Status) float64 { return float64(s.Started.UnixNano()) / 1e9 })),
 	}
+}
+
+func one01(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // collector turns a Status into metrics at each scrape.

@@ -24,6 +24,7 @@ type Status struct {
 	Ledger      Ledger                       `json:"ledger"`
 	Packets     Packets                      `json:"packets"`
 	Ports       map[string]ingress.PortStats `json:"ports"`    // by side
+	Links       map[string]Link              `json:"links"`    // of ports that are interfaces, by side
 	Attached    map[string]any               `json:"attached"` // how each port is attached, by side
 	Workers     []coordinator.Worker         `json:"workers"`
 	Stages      []coordinator.Stage          `json:"stages,omitempty"`
@@ -34,6 +35,18 @@ type Status struct {
 	Reports     map[uint32]json.RawMessage   `json:"reports"` // newest counters of each worker's functions, by worker
 	Memory      Memory                       `json:"memory"`
 	Shards      int                          `json:"shards"`
+}
+
+// Link is how a port's interface stands, as the kernel has it now.
+type Link struct {
+	Interface string            `json:"interface"`
+	Present   bool              `json:"present"`
+	Up        bool              `json:"up"`
+	Changes   uint64            `json:"changes"` // of up, present, name, MTU or queues since the start
+	MTU       int               `json:"mtu"`
+	Queues    int               `json:"rx_queues"`
+	Served    int               `json:"rx_queues_served"`
+	XDP       map[string]uint64 `json:"xdp"` // frames by what the XDP program did with them
 }
 
 // Configuration says which reading of the configuration judges packets. Generation 1 is that of the start; SIGHUP has it read again.

@@ -18,7 +18,7 @@ func (s *Shard) resolveOverdue() {
 	s.flows.Expire(s.clock.now, 64)
 	if s.clock.now >= s.due.report {
 		s.due.report = s.clock.now + int64(time.Second)
-		s.ports.stats(&s.led.Wire)
+		s.readPorts()
 		s.clock.follow()
 		s.requestReports()
 	}

@@ -6,6 +6,7 @@ import "github.com/granule-nf/granule/ingress"
 type ports struct {
 	port    [2]ingress.Port
 	tx      [2]txQueue
+	lost    [2]uint64               // frames lost before they were received, as far as the ledger has them
 	freed   [2][]uint32             // IDs of frames freed in this turn
 	scratch [maxBurst]ingress.Frame // of one Transmit
 }

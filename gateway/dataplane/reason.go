@@ -24,6 +24,7 @@ const (
 	FragmentTimeout               // the first fragment of its datagram did not come in time
 	FragmentOverlap               // its bytes had been seen, or another fragment of its datagram contradicted them
 	FragmentLimit                 // too many fragments wait for the first of their datagram
+	RxFull                        // the port had no room for it: the kernel dropped it before the gateway had it
 	numOwn
 )
 
@@ -39,7 +40,7 @@ const NumReasons = int(FirstVerdict) + maxVerdict + 1
 var ownNames = [numOwn]string{
 	"unmatched", "malformed", "no_worker", "overload", "no_verdict", "tx_full", "rewrite_too_long", "inject_tx_full", "shutdown", "poison",
 	"rewrite_too_short", "inject_too_short", "inject_too_long",
-	"fragment_timeout", "fragment_overlap", "fragment_limit",
+	"fragment_timeout", "fragment_overlap", "fragment_limit", "rx_full",
 }
 
 // ReasonNames returns the name of every reason that can occur, by value, given the names of the functions' verdicts

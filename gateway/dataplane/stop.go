@@ -77,6 +77,6 @@ func (s *Shard) close() {
 		}
 	}
 	unix.Close(s.poller.fd)
-	s.ports.stats(&s.led.Wire)
+	s.readPorts()
 	s.publish()
 }

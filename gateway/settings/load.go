@@ -79,6 +79,7 @@ func (s *Run) LoadContext(ctx context.Context, fs *pflag.FlagSet, lookup Lookup)
 		cfg.Admin.Address = "" // over before anybody could look
 	}
 	cfg.Ports.XDP = s.wire()
+	cfg.Ports.XDP.FailOpenPromised = fs.Changed("on-process-failure")
 	if s.slots < 64 || s.slots > maxParked {
 		return cfg, fmt.Errorf("slots: %d packets parked per queue and side; 64 to %d are possible", s.slots, maxParked)
 	}

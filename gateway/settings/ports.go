@@ -41,7 +41,7 @@ func (s *Run) LoadPorts(fs *pflag.FlagSet, lookup Lookup) (Ports, Fleet, error) 
 // wire is how the two interfaces become ports.
 func (s *Run) wire() afxdp.WireConfig {
 	x := afxdp.WireConfig{Instance: s.instance, FailOpen: s.onProcessFailure == "open", LeaveRelay: s.leaveRelay,
-		Mode: xdpprog.Native, AllowGeneric: s.xdpMode == "auto", Override: s.allowPort, Jumbo: s.jumbo}
+		Mode: xdpprog.Native, AllowGeneric: s.xdpMode == "auto", Override: s.allowPort, Jumbo: s.jumbo, AllowPrivateBPFFS: s.privateBPFFS}
 	if s.xdpMode == "generic" {
 		x.Mode = xdpprog.Generic
 	}

@@ -24,7 +24,7 @@ type Run struct {
 	slots, replicaMB, redeliveries                      int
 	relayTLS, xdpMode                                   string
 	allowPort                                           []string
-	jumbo, leaveRelay, zeroCopy                         bool
+	jumbo, leaveRelay, zeroCopy, privateBPFFS           bool
 	instance, admin, adminToken, events, lambdaAt       string
 	stateDir                                            string
 	adminHosts                                          []string
@@ -93,6 +93,7 @@ func (s *Run) Flags(fs *pflag.FlagSet) {
 	fs.BoolVar(&s.zeroCopy, "zero-copy", false, "ask the driver for zero-copy sockets")
 	fs.BoolVar(&s.jumbo, "jumbo", false, "take frames of more than one buffer: MTU above 3498")
 	fs.BoolVar(&s.leaveRelay, "leave-relay", false, "at a planned stop, leave the XDP program relaying or dropping by on-process-failure")
+	fs.BoolVar(&s.privateBPFFS, "allow-private-bpffs", false, "start although the BPF file system here is not the machine's, so that on-process-failure ends with the process")
 	fs.StringSliceVar(&s.allowPort, "allow-port", nil, "interfaces to use as ports in spite of what is found against them")
 	fs.StringVar(&s.instance, "instance", "default", "names this gateway's pinned BPF objects")
 

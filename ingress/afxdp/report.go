@@ -12,6 +12,7 @@ type Report struct {
 	Pins        string // folder of the pinned program and maps
 	Policy      string // on-process-failure: "open" or "closed"
 	MaxAge      string // heartbeat age at which the policy takes effect
+	PinsEnd     bool   // pins end with the process: its mount namespace has a BPF file system of its own, and Policy is void
 	LeavesRelay bool   // Close leaves the program in place
 	Ports       [2]PortReport
 }
@@ -22,6 +23,7 @@ type PortReport struct {
 	Driver, Version   string
 	MTU, Queues       int
 	Carrier           bool
+	Link              LinkState // as the kernel has it now
 	CarrierChanges    uint64
 	ModeAsked, Mode   string // "native" or "generic"
 	TakenOver         bool   // the program of a former run was updated in place
@@ -37,7 +39,7 @@ type PortReport struct {
 func (w *Wire) Report() Report {
 	r := Report{
 		Instance: w.cfg.Instance, Pins: w.relay.Pins(), Policy: "closed",
-		MaxAge: w.cfg.MaxAge.String(), LeavesRelay: w.cfg.LeaveRelay,
+		MaxAge: w.cfg.MaxAge.String(), PinsEnd: w.pinsEnd, LeavesRelay: w.cfg.LeaveRelay,
 	}
 	if w.cfg.FailOpen {
 		r.Policy = "open"
@@ -56,6 +58,8 @@ func (w *Wire) portReport(s ingress.Side) PortReport {
 		ModeAsked: w.cfg.Mode.String(), Mode: w.relay.Mode(int(s)).String(), TakenOver: w.relay.TakenOver(int(s)),
 		Promiscuous: w.promisc[s].String(), Offloads: f.Offloads, Outcomes: map[string]xdpprog.Tally{},
 	}
+	now, _ := w.links.now()
+	p.Link = now[s]
 	for i, port := range w.ports[s] {
 		if i == 0 {
 			p.Socket = port.facts

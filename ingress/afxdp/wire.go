@@ -27,9 +27,11 @@ type WireConfig struct {
 	SSHConnection string   // value of SSH_CONNECTION, for the same reason
 	NoPromisc     bool     // take only frames addressed to the interfaces (in a VPC nothing else arrives)
 
-	LeaveRelay bool   // at Close, leave the program relaying or dropping by policy; by default nothing stays
-	Port       Config // sizes and modes of every queue; Ifindex, MTU, Queue and Jumbo are filled in
-	Jumbo      bool   // frames up to MTU 9700
+	FailOpenPromised  bool   // somebody asked for FailOpen: Open refuses where it would be void
+	AllowPrivateBPFFS bool   // and yet does not
+	LeaveRelay        bool   // at Close, leave the program relaying or dropping by policy; by default nothing stays
+	Port              Config // sizes and modes of every queue; Ifindex, MTU, Queue and Jumbo are filled in
+	Jumbo             bool   // frames up to MTU 9700
 }
 
 // Wire is a pair of interfaces with the XDP program on both and a Port for every RX queue.
@@ -43,6 +45,7 @@ type Wire struct {
 	promisc [2]*promisc
 	closed  bool
 	relayed bool
+	pinsEnd bool // pins end with this process's mount namespace
 }
 
 // Open checks the interfaces, attaches the program and binds every RX queue of both, in the calling thread's network
@@ -73,6 +76,9 @@ func Open(cfg WireConfig) (_ *Wire, err error) {
 		}
 	}
 	w.relayed = leftover[0] && leftover[1]
+	if w.pinsEnd, err = pinsEnd(&cfg); err != nil {
+		return nil, err
+	}
 	w.relay, err = xdpprog.Open(xdpprog.Config{
 		Instance: cfg.Instance, BPFFS: cfg.BPFFS,
 		Ifindex:  [2]int{w.nics[0].Index, w.nics[1].Index},
@@ -105,6 +111,23 @@ func Open(cfg WireConfig) (_ *Wire, err error) {
 		}
 	}
 	return w, nil
+}
+
+// pinsEnd reports whether what is pinned would end with this process's mount namespace, so that on-process-failure could not outlive the process. Where open
+// was asked for, that is an error.
+func pinsEnd(cfg *WireConfig) (bool, error) {
+	if err := xdpprog.MountBPFFS(cfg.BPFFS); err != nil {
+		return false, err
+	}
+	lasts, err := xdpprog.Survives(cfg.BPFFS)
+	if err != nil || lasts {
+		return false, nil // unknown: nothing is promised on that ground, and nothing refused
+	}
+	if cfg.FailOpen && cfg.FailOpenPromised && !cfg.AllowPrivateBPFFS {
+		return true, fmt.Errorf("on-process-failure: found open, and a BPF file system at %s that this mount namespace alone has: when the process dies the XDP program goes with it, and the wire is cut; expected the machine's: %s; --allow-private-bpffs starts all the same",
+			cfg.BPFFS, privateBPFFS)
+	}
+	return true, nil
 }
 
 func (w *Wire) openQueue(s ingress.Side, queue int) error {
@@ -173,3 +196,12 @@ func (c *WireConfig) limits() nic.Limits {
 		WorkerAddrs: c.WorkerAddrs, SSHConnection: c.SSHConnection, Override: c.Override,
 	}
 }
+
+// Links returns how both interfaces stand, how they stood when they were opened, and a channel that is closed at the next change.
+func (w *Wire) Links() (now, opened [2]LinkState, changed <-chan struct{}) {
+	now, changed = w.links.now()
+	return now, w.links.opened, changed
+}
+
+// LeaveRelay makes Close leave the program in place, as if the configuration had said so.
+func (w *Wire) LeaveRelay() { w.cfg.LeaveRelay = true }

@@ -20,8 +20,8 @@ type Program struct {
 }
 
 func (p Program) String() string {
-	return fmt.Sprintf("program %q, id %d, %s mode; see `bpftool prog show id %d`, and if it may go: `ip link set dev IF xdp off` "+
-		"(a link of another process goes with that process)", p.Name, p.ID, p.Mode, p.ID)
+	return fmt.Sprintf("program %q, id %d, %s mode; see `bpftool prog show id %d`. If a gateway of another instance name left it: `granule detach --instance NAME`, where the name is that of a folder in "+
+		"/sys/fs/bpf/granule; if it is somebody else's and may go, whoever attached it takes it off (`ip link set dev IF xdp off` does for one that is not held by a link)", p.Name, p.ID, p.Mode, p.ID)
 }
 
 // Attached returns the XDP program on an interface.

@@ -13,9 +13,9 @@ type Outcome uint8
 const (
 	ToSocket        = Outcome(relayOutcomeTO_SOCKET)         // to the queue's socket: the gateway is alive
 	RelayedStale    = Outcome(relayOutcomeRELAYED_STALE)     // to the other port: the heartbeat is too old
-	RelayedNoSocket = Outcome(relayOutcomeRELAYED_NO_SOCKET) // to the other port: nobody serves the queue
+	RelayedNoSocket = Outcome(relayOutcomeRELAYED_NO_SOCKET) // to the other port: nobody serves the queue, nor any other
 	DroppedStale    = Outcome(relayOutcomeDROPPED_STALE)     // dropped: the heartbeat is too old
-	DroppedNoSocket = Outcome(relayOutcomeDROPPED_NO_SOCKET) // dropped: nobody serves the queue
+	DroppedNoSocket = Outcome(relayOutcomeDROPPED_NO_SOCKET) // dropped: nobody serves the queue, and the gateway lives or the policy is closed
 	Outcomes        = int(relayOutcomeOUTCOMES)              // how many there are
 )
 

@@ -296,7 +296,9 @@ func (s *side) close(leave bool) error {
 	var errs []error
 	if s.link != nil {
 		if !leave {
-			errs = append(errs, s.link.Unpin())
+			if err := s.link.Unpin(); !errors.Is(err, os.ErrNotExist) { // somebody else may have removed it, which is as good
+				errs = append(errs, err)
+			}
 		}
 		errs = append(errs, s.link.Close())
 	}
@@ -307,15 +309,7 @@ func (s *side) close(leave bool) error {
 }
 
 func (r *Relay) removePins() error {
-	entries, err := os.ReadDir(r.pins.path)
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, e := range entries {
-		errs = append(errs, os.Remove(r.pins.file(e.Name())))
-	}
-	return errors.Join(errs...)
+	return removeAll(r.pins.path)
 }
 
 // abandon undoes a failed Open. A link that was taken over stays: it was guarding the wire before we came.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One port of the wire. While the shard that serves a queue is alive, the queue's frames go to its AF_XDP socket;
-// otherwise the frame is relayed to the other port (policy open) or dropped (policy closed). Every frame is counted
-// under exactly one outcome. Frames are never read: whatever is on the wire, runts and jumbos alike, takes this way.
+// otherwise the frame is relayed to the other port (policy open) or dropped (policy closed). A queue without a socket is a
+// hole in a gateway that lives: its frames are dropped, whatever the policy. Every frame is counted under exactly one outcome. Frames are never read: whatever is on the wire, runts and jumbos alike, takes this way.
 
 #include "kernel.h"
 
@@ -12,9 +12,9 @@
 enum outcome {
 	TO_SOCKET,         // the shard is alive: to its socket
 	RELAYED_STALE,     // heartbeat too old: to the other port
-	RELAYED_NO_SOCKET, // nobody serves this queue: to the other port
+	RELAYED_NO_SOCKET, // nobody serves this queue, nor any other: to the other port
 	DROPPED_STALE,     // as above, with policy closed
-	DROPPED_NO_SOCKET,
+	DROPPED_NO_SOCKET, // nobody serves this queue, and policy is closed or the gateway lives: it would pass unjudged
 	OUTCOMES,
 };
 
@@ -97,7 +97,8 @@ int relay(struct xdp_md *ctx)
 		count(ctx, TO_SOCKET);
 		return bpf_redirect_map(&sockets, queue, XDP_DROP);
 	}
-	if (fail_open) {
+	// Queue 0 has a shard whenever any has: its beat is the gateway's.
+	if (fail_open && (has_socket || !alive(0))) {
 		count(ctx, has_socket ? RELAYED_STALE : RELAYED_NO_SOCKET);
 		return bpf_redirect_map(&other_port, 0, XDP_DROP);
 	}
