@@ -82,6 +82,11 @@ func NewShard(id int, cfg Config, q Queue, hooks Hooks) (*Shard, error) {
 	if cfg.Restored {
 		for pool := range cfg.Stages {
 			s.handoffs.heirs = append(s.handoffs.heirs, legacy{pool: pool, to: noConn}) // of worker 0
+			for sub := range uint16(SubFlows) {
+				if s.replica(pool).Knows(sub) { // its first worker is a successor
+					s.routes[pool].state[sub] = nobody
+				}
+			}
 		}
 	}
 	var err error
