@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/granule-nf/granule/ingress/xdpprog"
 )
@@ -75,9 +76,13 @@ func (l *live) nothingLeft() {
 	if len(l.seen.workers) == 0 {
 		l.t.Error("no worker was ever seen: there is nothing to be left behind")
 	}
-	for _, pid := range l.seen.workers {
-		if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
-			l.t.Errorf("worker process %d is still there (%v)", pid, err)
+	for _, pid := range l.seen.workers { // those of a killed gateway end when they notice
+		there := func() bool { return !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
+		for end := time.Now().Add(10 * time.Second); there() && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		}
+		if there() {
+			state, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+			l.t.Errorf("worker process %d is still there: %s", pid, state)
 		}
 	}
 	for _, g := range controlGroups() {
