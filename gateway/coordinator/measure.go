@@ -44,7 +44,6 @@ type load struct {
 	packets   uint64
 	busyNS    uint64
 	processNS uint64
-	bytes     uint64
 
 	busy, processor, rate, volume float64
 	capacity                      float64 // packets a second, 0: not known

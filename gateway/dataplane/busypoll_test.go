@@ -3,20 +3,20 @@ package dataplane
 import "testing"
 
 // times plays n packets, each answered after the given time, and returns how many answers met a shard that was busyPoll.
-func (a *busyPoll) times(n int, answer int64) (met int) {
+func (b *busyPoll) times(n int, answer int64) (met int) {
 	for i := range n {
 		now := int64(i+1) * 1e9
-		a.worked(now, true, 1)
+		b.worked(now, true, 1)
 		idle, awake := 0, true
 		for t := now; t < now+answer; t += 10_000 {
-			if awake = a.again(t); !awake {
+			if awake = b.again(t); !awake {
 				break
 			}
 			idle++
 		}
 		if awake {
 			met++
-			a.worked(now+answer, false, idle)
+			b.worked(now+answer, false, idle)
 		}
 	}
 	return met

@@ -22,7 +22,7 @@ func TestStagesAreMetInReverseFromOutside(t *testing.T) {
 		for stage, more := tt.chain.entry(tt.from), true; more; stage, more = tt.chain.next(stage, tt.from) {
 			met = append(met, stage)
 		}
-		if got := fmt.Sprint(met); got != tt.want {
+		if got := fmt.Sprintf("%d", met); got != tt.want {
 			t.Errorf("%+v from %v: stages %v, want %v", tt.chain, tt.from, got, tt.want)
 		}
 	}

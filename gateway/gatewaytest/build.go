@@ -15,7 +15,7 @@ func Main(m *testing.M) {
 	builds.mu.Lock()
 	defer builds.mu.Unlock()
 	if builds.dir != "" {
-		os.RemoveAll(builds.dir)
+		_ = os.RemoveAll(builds.dir)
 	}
 	os.Exit(code)
 }

@@ -16,7 +16,7 @@ func Lanes(t testing.TB, path string) (lanes map[string][]string, frames int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer port.Close()
+	defer func() { _ = port.Close() }()
 	lanes = map[string][]string{}
 	var batch [64]ingress.Frame
 	for !port.Done() {

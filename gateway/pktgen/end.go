@@ -25,7 +25,6 @@ type end struct {
 	sequence  []uint32 // next of each flow
 	pace      pace
 	until     int64 // ns; sends nothing from there on
-	busy      time.Duration
 
 	sent, sentBytes uint64
 	firstSent       int64

@@ -140,7 +140,7 @@ func (d *Patcher) Append(dst, last, next []byte, packets []int, packet func(i in
 // flush makes a step of the bytes up to j that are in none.
 func (d *Patcher) flush(j int) {
 	if n := j - d.literal; n > 0 {
-		d.out = binary.AppendUvarint(d.out, uint64(n)<<2|stepBytes)
+		d.out = binary.AppendUvarint(d.out, uint64(n)<<2+stepBytes)
 		d.out = append(d.out, d.next[d.literal:j]...)
 		d.cursor += n
 	}

@@ -92,7 +92,7 @@ func (c *capture) segment(client uint16, side int, t layers.TCP, data []byte) {
 	macs := [2]net.HardwareAddr{{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}}
 	ip := layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolTCP, SrcIP: ends[side], DstIP: ends[1-side]}
 	t.SrcPort, t.DstPort = ports[side], ports[1-side]
-	t.SetNetworkLayerForChecksum(&ip)
+	_ = t.SetNetworkLayerForChecksum(&ip) // an IPv4 layer is one
 	b := gopacket.NewSerializeBuffer()
 	err := gopacket.SerializeLayers(b, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true},
 		&layers.Ethernet{SrcMAC: macs[side], DstMAC: macs[1-side], EthernetType: layers.EthernetTypeIPv4}, &ip, &t, gopacket.Payload(data))

@@ -108,7 +108,7 @@ func encoded(rng *rand.Rand, body []byte) []byte {
 	default:
 		return body
 	}
-	w.Write(body)
+	_, _ = w.Write(body) // into memory
 	w.Close()
 	return b.Bytes()
 }

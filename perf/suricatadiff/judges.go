@@ -39,7 +39,7 @@ func newPlace(suricata string) (p place, err error) {
 	return p, nil
 }
 
-func (p *place) remove() { os.RemoveAll(p.dir) }
+func (p *place) remove() { _ = os.RemoveAll(p.dir) }
 
 func (p *place) write(all []dialogue, rng *rand.Rand) error {
 	if len(all) > maxDialogues {

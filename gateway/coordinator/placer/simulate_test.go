@@ -1,7 +1,6 @@
 package placer
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -177,7 +176,7 @@ func TestSimulatedFleets(t *testing.T) {
 				}
 			}
 			ratio, moves := f.seconds/f.least, float64(f.moved)/float64(tt.seconds)
-			t.Log(fmt.Sprintf("| %s | %.0f to %.0f | %.2f | %d | %.1f |", tt.name, slices.Min(all[5:]), slices.Max(all), ratio, f.over, moves))
+			t.Logf("| %s | %.0f to %.0f | %.2f | %d | %.1f |", tt.name, slices.Min(all[5:]), slices.Max(all), ratio, f.over, moves)
 			if ratio > tt.ratio || f.over > tt.over || f.unplaced > 0 || moves > tt.moves {
 				t.Errorf("worker-seconds %.2f of the least (%.2f), %d s above capacity (%d), %d sub-flows without a worker, %.1f moves a second (%.1f)",
 					ratio, tt.ratio, f.over, tt.over, f.unplaced, moves, tt.moves)

@@ -91,14 +91,16 @@ SEC("xdp")
 int relay(struct xdp_md *ctx)
 {
 	__u32 queue = ctx->rx_queue_index;
+	__u32 first = 0;
 	int has_socket = bpf_map_lookup_elem(&sockets, &queue) != 0;
 
 	if (has_socket && alive(queue)) {
 		count(ctx, TO_SOCKET);
 		return bpf_redirect_map(&sockets, queue, XDP_DROP);
 	}
-	// Queue 0 has a shard whenever any has: its beat is the gateway's.
-	if (fail_open && (has_socket || !alive(0))) {
+	// Queue 0 has a shard whenever any has: its beat is the gateway's, and so is its socket, which leaves the map at the
+	// moment at which the process dies, a second before the beat is too old.
+	if (fail_open && (has_socket || !alive(0) || !bpf_map_lookup_elem(&sockets, &first))) {
 		count(ctx, has_socket ? RELAYED_STALE : RELAYED_NO_SOCKET);
 		return bpf_redirect_map(&other_port, 0, XDP_DROP);
 	}

@@ -26,7 +26,6 @@ const edge = `table inet f {
 // conversation is an established TCP connection of the n-th host inside, whose ends can go on talking.
 type conversation struct {
 	in, out      string
-	seq, ack     uint32
 	client, back uint32
 }
 
