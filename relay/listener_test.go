@@ -206,11 +206,14 @@ func TestTokensAreForOneUse(t *testing.T) {
 			t.Fatalf("after the last one: %v", got)
 		}
 		d.refused(RefusedUsed, 2)
-		for shard := range 2 {
+		var joined [2]bool // in any order: each connection has a goroutine of its own
+		for range joined {
 			c := <-d.conns
-			if c.ID() != (ID{Worker: 1, Epoch: 2, Shard: shard}) || !c.Room(100) {
-				t.Errorf("connection %d is %+v", shard, c.ID())
+			id := c.ID()
+			if id.Worker != 1 || id.Epoch != 2 || id.Shard > 1 || joined[id.Shard] || !c.Room(100) {
+				t.Fatalf("connection %+v after %v", id, joined)
 			}
+			joined[id.Shard] = true
 			c.Close()
 		}
 	})

@@ -84,8 +84,8 @@ func (s *Shard) beginPending() (moved bool) {
 	for _, all := range [...]bool{false, true} {
 		for pool := range s.routes {
 			r := &s.routes[pool]
-			for sub, pending := range r.pending {
-				if !pending || !all && r.waiting[sub].n == 0 {
+			for sub := range r.pending { // not the values: begin may lose a connection, and what was to go there is pending no more
+				if !r.pending[sub] || !all && r.waiting[sub].n == 0 {
 					continue
 				}
 				if s.handoffs.used == maxHandoffs {
