@@ -264,6 +264,31 @@ func TestDeathWithinAnImport(t *testing.T) {
 	}
 }
 
+// A successor whose connection breaks while sub-flows are being handed to it is handed no more of them.
+func TestASuccessorThatBreaksIsHandedNoMore(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		r, a := big(t)
+		b := r.hire(2)
+		r.kill(a)
+		r.feed(1000, 1020, 2)
+		b.broken = true
+		if full {
+			b.window = 1
+		}
+		r.place(2, 2)
+		r.turn(5)
+		if !b.closed {
+			t.Fatal("a broken connection is in use still")
+		}
+		c := r.hire(3)
+		r.place(3, 3)
+		r.turn(200)
+		if m := told(t, c); len(m) != 500 {
+			t.Errorf("told of %d flows, expected 500", len(m))
+		}
+	}
+}
+
 // One that does not apply what it is told within worker-timeout is lost like one that does not answer.
 func TestHungWithinAnImport(t *testing.T) {
 	r, a := big(t)
