@@ -3,7 +3,9 @@ package afxdp
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
+	"time"
 	"unsafe"
 
 	"github.com/asavie/xdp"
@@ -59,6 +61,12 @@ func newSocket(c *Config, zeroCopy bool) (*xdp.Socket, []mapping, error) {
 	return sock, rings, nil
 }
 
+// busy reports whether a queue has a socket already. The library hands on the text of the kernel's error alone.
+func busy(err error) bool { return err != nil && strings.Contains(err.Error(), unix.EBUSY.Error()) }
+
+// releaseTime is how long a queue may be busy before somebody else is taken to have it.
+const releaseTime = time.Second
+
 // openSocket binds in the mode asked for, or in copy mode where the driver refuses zero-copy.
 func openSocket(c *Config) (sock *xdp.Socket, rings []mapping, err error) {
 	if c.ZeroCopy {
@@ -66,7 +74,13 @@ func openSocket(c *Config) (sock *xdp.Socket, rings []mapping, err error) {
 			return sock, rings, nil
 		}
 	}
-	if sock, rings, err = newSocket(c, false); err != nil {
+	// The kernel lets go of a queue some time after its socket was closed: a gateway that starts anew has to wait for that.
+	for end := time.Now().Add(releaseTime); ; time.Sleep(5 * time.Millisecond) {
+		if sock, rings, err = newSocket(c, false); !busy(err) || time.Now().After(end) {
+			break
+		}
+	}
+	if err != nil {
 		return nil, nil, fmt.Errorf("open an AF_XDP socket on interface %d queue %d: %w (busy: another process has the queue; "+
 			"not supported or invalid: see `granule doctor`)", c.Ifindex, c.Queue, err)
 	}
