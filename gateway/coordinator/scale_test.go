@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 // traffic is what a simulated shard counts: so many packets a second, evenly over the sub-flows, and workers that carry each packets a second.
 type traffic struct {
+	mu      sync.Mutex
 	w       *cloud
 	rate    float64
 	each    float64
@@ -30,10 +32,19 @@ func newTraffic(w *cloud, each float64) *traffic {
 	return x
 }
 
+// set changes what the traffic is like, while the coordinator looks at it.
+func (x *traffic) set(change func()) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	change()
+}
+
 func (x *traffic) measure() []dataplane.Measure {
+	subs := x.w.seats()
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	took := time.Since(x.at).Seconds()
 	x.at = time.Now()
-	subs := x.w.seats()
 	x.sum += x.rate * took / dataplane.SubFlows
 	for sub := range x.m.Stages[0].Packets {
 		x.m.Stages[0].Packets[sub] = uint32(x.sum * float64(1+sub%3) / 2)
@@ -81,7 +92,7 @@ func TestScalesWithTheLoad(t *testing.T) {
 				wait time.Duration
 				want int
 			}{{50_000, 3 * time.Second, 1}, {500_000, 3 * time.Second, 8}, {500_000, time.Minute, 8}, {5_000_000, 5 * time.Second, 16}, {100_000, 30 * time.Second, 16}, {100_000, time.Minute, 2}} {
-				x.rate = tt.rate
+				x.set(func() { x.rate = tt.rate })
 				for end := time.Now().Add(tt.wait); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 					if n := w.seats()[0]; n > 0 {
 						t.Fatalf("%d sub-flows have no worker", n)
@@ -113,7 +124,7 @@ func TestScalesToNothing(t *testing.T) {
 			if _, _, reasons := w.c.Status(); len(reasons) > 0 {
 				t.Errorf("not ready: %v", reasons)
 			}
-			x.rate = 10
+			x.set(func() { x.rate = 10 })
 			time.Sleep(time.Second)
 			if seats := w.seats(); seats[0] != 0 {
 				t.Errorf("a second after a packet came: %v", seats)
@@ -261,7 +272,7 @@ func TestSlowWorkerIsRelievedThenReplaced(t *testing.T) {
 				slow = max(slow, id)
 			}
 			before := w.seats()[slow]
-			x.slow[slow] = 0.1
+			x.set(func() { x.slow[slow] = 0.1 })
 			time.Sleep(2 * time.Second)
 			if n := w.seats()[slow]; n > before/2 {
 				t.Errorf("the slow worker still has %d sub-flows of %d", n, before)
