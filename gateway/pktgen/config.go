@@ -21,7 +21,6 @@ type Config struct {
 	Duration      time.Duration    // of sending (10 s)
 	Drain         time.Duration    // how long to wait for the last frames (500 ms)
 	Bidirectional bool             // RX sends as well, the same with addresses exchanged
-	Generic       bool             // attach the XDP program in the generic hook although the driver has one
 }
 
 // Share is a frame size, in bytes with the FCS, and how often it comes in a cycle.
